@@ -1,0 +1,1 @@
+//! The Node addon: data in, data out. No defaults, no policy, no validation beyond types.

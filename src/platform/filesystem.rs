@@ -1,0 +1,210 @@
+//! Files and directories behind one trait.
+//!
+//! Every call the components make on the disk goes through [`FileSystem`], with real
+//! [`std::fs::File`] handles, so that a test can let any one of them fail. Files are created 0600 and
+//! opened with `O_NOFOLLOW`: a planted symbolic link is an error, not a detour.
+
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// What the components need to know of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Length in bytes.
+    pub length: u64,
+    /// Device and inode on Unix: two handles are the same file exactly when both are equal. Zero
+    /// where the platform has no such identity.
+    pub identity: (u64, u64),
+    /// Names the file has in its file system; 0 once it was deleted. 1 where unknown.
+    pub links: u64,
+    /// User id of the owner on Unix, 0 elsewhere.
+    pub owner: u32,
+    /// Last modification in milliseconds since the Unix epoch.
+    pub modified_ms: i64,
+    /// Whether it is a symbolic link (only ever true from [`FileSystem::status_at`]).
+    pub is_symlink: bool,
+    /// Whether it is a regular file.
+    pub is_file: bool,
+}
+
+impl From<&Metadata> for FileStatus {
+    fn from(metadata: &Metadata) -> Self {
+        let modified_ms = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .unwrap_or(0);
+        #[cfg(unix)]
+        let (identity, links, owner) = {
+            use std::os::unix::fs::MetadataExt;
+            ((metadata.dev(), metadata.ino()), metadata.nlink(), metadata.uid())
+        };
+        #[cfg(not(unix))]
+        let (identity, links, owner) = ((0, 0), 1, 0);
+        FileStatus {
+            length: metadata.len(),
+            identity,
+            links,
+            owner,
+            modified_ms,
+            is_symlink: metadata.file_type().is_symlink(),
+            is_file: metadata.is_file(),
+        }
+    }
+}
+
+/// The disk. All paths are absolute or relative to the working directory, as in [`std::fs`].
+pub trait FileSystem: Send + Sync {
+    /// Opens for appending and reading; creates with mode 0600. Refuses a symbolic link.
+    fn open_append(&self, path: &Path) -> io::Result<File>;
+    /// Opens for reading and writing; creates with mode 0600. Refuses a symbolic link.
+    fn open_update(&self, path: &Path) -> io::Result<File>;
+    /// Creates a file that must not exist yet, mode 0600, for reading and writing.
+    fn create_new(&self, path: &Path) -> io::Result<File>;
+    /// Opens for reading. Refuses a symbolic link.
+    fn open_read(&self, path: &Path) -> io::Result<File>;
+    /// One `write`; may take fewer bytes than given.
+    fn write(&self, file: &File, bytes: &[u8]) -> io::Result<usize>;
+    /// One `read`; 0 at the end of the file.
+    fn read(&self, file: &File, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Sets the length, cutting or padding with zeros.
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+    /// Puts the contents on the device (`fdatasync`).
+    fn sync_data(&self, file: &File) -> io::Result<()>;
+    /// Puts the names in a directory on the device. A no-op where directories cannot be synced.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Renames, replacing what has the new name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Renames, failing with [`io::ErrorKind::AlreadyExists`] when the new name is taken.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// What an open handle refers to.
+    fn status(&self, file: &File) -> io::Result<FileStatus>;
+    /// What a path names, not following a symbolic link at its end.
+    fn status_at(&self, path: &Path) -> io::Result<FileStatus>;
+    /// The names in a directory, unordered. Names that are not UTF-8 are left out: none of ours is.
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
+    /// Creates a directory and its missing parents with mode 0700; existing ones keep theirs.
+    fn create_directory(&self, path: &Path) -> io::Result<()>;
+    /// Takes the exclusive advisory lock of an open file (`flock`). `false` when another handle has
+    /// it. The lock ends with the handle, so the death of its process releases it.
+    fn try_lock(&self, file: &File) -> io::Result<bool>;
+    /// Gives the lock back.
+    fn unlock(&self, file: &File) -> io::Result<()>;
+}
+
+/// The real disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealFileSystem;
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    }
+    options
+}
+
+impl FileSystem for RealFileSystem {
+    fn open_append(&self, path: &Path) -> io::Result<File> {
+        private(OpenOptions::new().read(true).append(true).create(true)).open(path)
+    }
+
+    fn open_update(&self, path: &Path) -> io::Result<File> {
+        private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<File> {
+        private(OpenOptions::new().read(true).write(true).create_new(true)).open(path)
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<File> {
+        private(OpenOptions::new().read(true)).open(path)
+    }
+
+    fn write(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        file.write(bytes)
+    }
+
+    fn read(&self, mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+        file.read(buffer)
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)
+    }
+
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // A hard link is the portable rename that refuses an existing name; where the file system
+        // has none, a check before the rename is the best there is.
+        match std::fs::hard_link(from, to) {
+            Ok(()) => std::fs::remove_file(from),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+            Err(_) if to.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => std::fs::rename(from, to),
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn status(&self, file: &File) -> io::Result<FileStatus> {
+        Ok(FileStatus::from(&file.metadata()?))
+    }
+
+    fn status_at(&self, path: &Path) -> io::Result<FileStatus> {
+        Ok(FileStatus::from(&std::fs::symlink_metadata(path)?))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(directory)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt;
+            builder.mode(0o700);
+        }
+        builder.create(path)
+    }
+
+    fn try_lock(&self, file: &File) -> io::Result<bool> {
+        match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn unlock(&self, file: &File) -> io::Result<()> {
+        file.unlock()
+    }
+}

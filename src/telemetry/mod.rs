@@ -1,0 +1,3 @@
+//! TelemetryManager: bounded JSONL logs.
+
+pub mod paths;
