@@ -6,7 +6,7 @@
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// What the components need to know of a file.
@@ -70,8 +70,15 @@ pub trait FileSystem: Send + Sync {
     fn write(&self, file: &File, bytes: &[u8]) -> io::Result<usize>;
     /// One `read`; 0 at the end of the file.
     fn read(&self, file: &File, buffer: &mut [u8]) -> io::Result<usize>;
+    /// One read at `offset`, which does not move the handle's position; 0 at the end of the file.
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// One write at `offset` into a file that was not opened for appending.
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize>;
     /// Sets the length, cutting or padding with zeros.
     fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+    /// Sets the length to at least `length` with the disk blocks reserved, so that a store into a
+    /// mapping of the file cannot meet a full disk (which would be a SIGBUS).
+    fn reserve(&self, file: &File, length: u64) -> io::Result<()>;
     /// Puts the contents on the device (`fdatasync`).
     fn sync_data(&self, file: &File) -> io::Result<()>;
     /// Puts the names in a directory on the device. A no-op where directories cannot be synced.
@@ -86,6 +93,10 @@ pub trait FileSystem: Send + Sync {
     fn status(&self, file: &File) -> io::Result<FileStatus>;
     /// What a path names, not following a symbolic link at its end.
     fn status_at(&self, path: &Path) -> io::Result<FileStatus>;
+    /// The directory a path names, absolute and without symbolic links.
+    fn canonical(&self, directory: &Path) -> io::Result<PathBuf>;
+    /// Where a symbolic link points, as it is written in it.
+    fn link_target(&self, path: &Path) -> io::Result<PathBuf>;
     /// The names in a directory, unordered. Names that are not UTF-8 are left out: none of ours is.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
     /// Creates a directory and its missing parents with mode 0700; existing ones keep theirs.
@@ -135,8 +146,42 @@ impl FileSystem for RealFileSystem {
         file.read(buffer)
     }
 
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
+    }
+
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::write_at(file, bytes, offset);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_write(file, bytes, offset);
+    }
+
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
         file.set_len(length)
+    }
+
+    fn reserve(&self, file: &File, length: u64) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{FallocateFlags, fallocate};
+            match fallocate(file, FallocateFlags::empty(), 0, length) {
+                Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
+                reserved => return Ok(reserved?),
+            }
+        }
+        // Written zeros are reserved blocks on every file system that does not compress.
+        const ZEROS: [u8; 65_536] = [0; 65_536];
+        let mut left = length.saturating_sub(file.metadata()?.len());
+        while left > 0 {
+            let count = left.min(ZEROS.len() as u64);
+            (&mut &*file).write_all(&ZEROS[..count as usize])?;
+            left -= count;
+        }
+        Ok(())
     }
 
     fn sync_data(&self, file: &File) -> io::Result<()> {
@@ -152,15 +197,20 @@ impl FileSystem for RealFileSystem {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // A hard link is the portable rename that refuses an existing name; where the file system
-        // has none, a check before the rename is the best there is.
-        match std::fs::hard_link(from, to) {
-            Ok(()) => std::fs::remove_file(from),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
-            Err(_) if to.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
-            Err(_) => std::fs::rename(from, to),
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            use rustix::io::Errno;
+            match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+                Err(Errno::INVAL | Errno::NOSYS) => {}
+                renamed => return Ok(renamed?),
+            }
         }
+        // Without the atomic form a check must do; every caller renames under a lock of its own.
+        if to.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        std::fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -173,6 +223,14 @@ impl FileSystem for RealFileSystem {
 
     fn status_at(&self, path: &Path) -> io::Result<FileStatus> {
         Ok(FileStatus::from(&std::fs::symlink_metadata(path)?))
+    }
+
+    fn canonical(&self, directory: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(directory)
+    }
+
+    fn link_target(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::read_link(path)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {

@@ -5,4 +5,6 @@
 //! core, each block with the reason why it is sound.
 
 pub mod clock;
+pub mod exit;
 pub mod filesystem;
+pub mod mmap;
