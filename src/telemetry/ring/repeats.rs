@@ -16,7 +16,7 @@ use super::file::Ring;
 use std::collections::HashMap;
 
 /// How many different entries can be counted at a time; one bit each in [`super::Intent`]. When one
-/// more repeats, the count that rested longest is written first.
+/// more repeats, it is written instead of counted.
 pub const MAX_PENDING_REPEATS: usize = 64;
 pub(super) const SLOT_LENGTH: usize = 1024;
 const BODY_START: usize = 72;
@@ -142,10 +142,11 @@ impl RepeatTable {
         self.slots.contains_key(key)
     }
 
-    /// Whether one more key finds a slot. One slot is kept free for rewriting the others.
+    /// How many entries are being counted. One slot is kept free for rewriting the others, so this
+    /// stays below [`MAX_PENDING_REPEATS`].
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.slots.len() + 1 < MAX_PENDING_REPEATS
+    pub fn len(&self) -> usize {
+        self.slots.len()
     }
 
     /// Whether nothing is being counted.
@@ -168,7 +169,8 @@ impl RepeatTable {
     pub fn count(&mut self, ring: &Ring, repeat: Repeat) -> bool {
         let free = (!self.used).trailing_zeros() as usize;
         let known = self.slots.get(&repeat.key);
-        if free >= MAX_PENDING_REPEATS || (known.is_none() && !self.has_room()) {
+        if free >= MAX_PENDING_REPEATS || (known.is_none() && self.len() + 1 >= MAX_PENDING_REPEATS)
+        {
             return false;
         }
         let (old_slot, merged) = match known {
