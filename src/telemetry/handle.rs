@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::hub::Hub;
 use super::level::Level;
 use super::ring::{Encoding, Producer, Refusal, Ring};
-use super::settings::Settings;
+use super::settings::{Overflow, Settings};
 use crate::platform::clock::Clock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -205,9 +205,17 @@ impl Handle {
         Stored::InRing
     }
 
-    /// Counts an entry that found no room and is given up, as [`super::settings::Overflow`] asks.
-    pub fn drop_entry(&self, level: Level) {
-        self.counters.drop_entry(level);
+    /// Decides about an entry that found no room: it is to wait ([`Stored::Full`]), or it is given up and
+    /// counted ([`Stored::Dropped`]).
+    pub fn refuse(&self, level: Level) -> Stored {
+        match self.settings.overflow {
+            Overflow::Wait => Stored::Full,
+            Overflow::DropLowest => {
+                self.counters.drop_entry(level);
+                self.hub.wake(self.id);
+                Stored::Dropped
+            }
+        }
     }
 
     fn waiting(&self, producer: &Producer) -> u64 {

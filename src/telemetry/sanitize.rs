@@ -55,3 +55,8 @@ impl Sanitized<'_> {
         out.extend_from_slice(self.body)
     }
 }
+impl std::fmt::Display for InvalidPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "bad")
+    }
+}
