@@ -1,15 +1,13 @@
 //! The Node addon: data in, data out. No defaults, no policy, no validation beyond types.
+//!
+//! Every type that crosses is named `Binding…`. Defaults, error classes and promises are the facade's
+//! (`js/`), which validates before it calls: a number that is no `u32` would be wrapped silently.
 
-use napi_derive::napi;
+#![allow(unsafe_code)] // napi-derive generates the glue of every exported function
+#![allow(missing_docs)] // ... and items beside it that have no documentation
+#![allow(unreachable_pub)] // it wants its items `pub`; the module itself is not
 
-/// The version of the crate the addon was built from; the facade refuses another one.
-#[napi(catch_unwind)]
-pub(crate) fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// What holds acknowledged entries until they are in the file.
-#[napi(catch_unwind)]
-pub(crate) fn ring_kind() -> String {
-    "mmap".to_owned()
-}
+mod addon;
+mod fast;
+mod handles;
+mod telemetry;

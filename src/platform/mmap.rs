@@ -160,9 +160,15 @@ unsafe impl Send for SharedMapping {}
 unsafe impl Sync for SharedMapping {}
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::atomic::Ordering;
+
+    /// What Node does with the address it is given.
+    pub(crate) fn copy_to(address: *mut u8, bytes: &[u8]) {
+        // SAFETY: tests pass the address of a reservation at least as long as `bytes`.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), address, bytes.len()) }
+    }
 
     #[test]
     fn two_mappings_of_one_file_see_the_same_bytes() {

@@ -8,3 +8,4 @@ pub mod clock;
 pub mod exit;
 pub mod filesystem;
 pub mod mmap;
+pub mod user;

@@ -55,10 +55,10 @@ pub struct Latency {
 /// The counters of one handle.
 #[derive(Debug)]
 pub struct Counters {
-    /// Entries `log` acknowledged.
-    pub accepted: Counter,
-    /// Bytes of JSON `log` acknowledged.
-    pub accepted_bytes: Counter,
+    /// Entries acknowledged that were too long for the ring.
+    pub accepted_large: Counter,
+    /// Their bytes of JSON.
+    pub accepted_large_bytes: Counter,
     /// Lines appended to the log.
     pub written: Counter,
     /// Bytes appended to the log.
@@ -99,8 +99,8 @@ impl Default for Counters {
             .or_else(|_| Histogram::new(2))
             .unwrap_or_else(|_| unreachable!("two significant digits are supported"));
         Counters {
-            accepted: Counter::default(),
-            accepted_bytes: Counter::default(),
+            accepted_large: Counter::default(),
+            accepted_large_bytes: Counter::default(),
             written: Counter::default(),
             written_bytes: Counter::default(),
             deduplicated: Counter::default(),

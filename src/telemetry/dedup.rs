@@ -34,7 +34,11 @@ pub struct Dedup {
 
 impl Default for Dedup {
     fn default() -> Self {
-        Dedup { entries: LruCache::new(SEEN_BOUND), texts: LruCache::new(SEEN_BOUND), generation: 0 }
+        Dedup {
+            entries: LruCache::new(SEEN_BOUND),
+            texts: LruCache::new(SEEN_BOUND),
+            generation: 0,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What one handle was asked for. The facade fills in every default; the core has none.
 
 use super::archive::Retention;
-use super::paths::{Compression, LogPaths};
+use super::paths::Compression;
+use super::profile::Profile;
 use super::ring::Geometry;
-use super::sanitize::Redaction;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What happens when the ring is full.
@@ -40,16 +41,12 @@ pub enum Durability {
 /// The settings of one handle.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The log and the files around it.
-    pub paths: LogPaths,
-    /// The active file is rotated when it has this many bytes.
-    pub rotation_threshold: u64,
+    /// The log.
+    pub path: PathBuf,
     /// Entries after which the writer is woken.
     pub wake_entries: u64,
     /// The longest an entry rests in the ring.
     pub flush_interval: Duration,
-    /// Error texts longer than this many UTF-16 units are shortened.
-    pub max_error_length: usize,
     /// How archives are compressed.
     pub compression: Compression,
     /// Which archives are kept.
@@ -60,6 +57,6 @@ pub struct Settings {
     pub overflow: Overflow,
     /// What flushing means.
     pub durability: Durability,
-    /// What is blackened.
-    pub redaction: Redaction,
+    /// What becomes of an entry's contents.
+    pub profile: Profile,
 }

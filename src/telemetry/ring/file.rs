@@ -18,7 +18,10 @@ const HEAD: usize = 64;
 const TAIL: usize = 128;
 const TAIL_INVERSE: usize = 136;
 const INTENT: usize = 256;
+const PROFILE: usize = 512;
 const REPEATS: usize = 4096;
+/// Bytes of a profile a ring can carry.
+pub const MAX_PROFILE: usize = REPEATS - PROFILE - 8;
 /// Where the data area starts.
 pub(super) const HEADER_LENGTH: usize = REPEATS + MAX_PENDING_REPEATS * SLOT_LENGTH;
 
@@ -73,7 +76,8 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Makes a ring at `path`, which must not exist, with its disk blocks reserved.
+    /// Makes a ring at `path`, which must not exist, with its disk blocks reserved. `profile` (at most
+    /// [`MAX_PROFILE`] bytes, else it is left out) is kept in it for whoever drains it.
     ///
     /// # Errors
     /// [`RingError::Io`]; nothing is left behind then.
@@ -83,6 +87,7 @@ impl Ring {
         id: u64,
         geometry: Geometry,
         created_ms: i64,
+        profile: &[u8],
     ) -> Result<Ring, RingError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let unnamed = path.with_file_name(format!("{name}.new"));
@@ -94,8 +99,10 @@ impl Ring {
         let made = Ring::initialise(fs, file, &unnamed, id, geometry, created_ms)
             .map_err(failed("reserve disk space for"))
             .and_then(|(file, mapping)| {
+                let ring = Ring { file, mapping, path: path.to_owned(), id, geometry };
+                ring.write_profile(profile);
                 fs.rename_new(&unnamed, path).map_err(failed("name"))?;
-                Ok(Ring { file, mapping, path: path.to_owned(), id, geometry })
+                Ok(ring)
             });
         if made.is_err() {
             fs.remove(&unnamed).ok();
@@ -290,6 +297,30 @@ impl Ring {
         self.mapping.word(TAIL_INVERSE).store(!tail, Ordering::Release);
     }
 
+    /// Makes head and tail sound again where a flipped bit or a lost page damaged them, so that every
+    /// frame that may not be in the log is read: rather one twice than one never. Returns the bytes
+    /// whose state is unknown, 0 when nothing was wrong.
+    pub fn repair(&self) -> u64 {
+        let capacity = self.geometry.capacity;
+        let head = self.head();
+        match self.tail().filter(|tail| tail.is_multiple_of(8)) {
+            Some(tail) if head.checked_sub(tail).is_some_and(|length| length <= capacity) => {
+                self.set_tail(tail);
+                0
+            }
+            Some(tail) => {
+                self.publish_head(tail.saturating_add(capacity));
+                capacity
+            }
+            None => {
+                let head = head.next_multiple_of(8).max(capacity);
+                self.publish_head(head);
+                self.set_tail(head - capacity);
+                capacity
+            }
+        }
+    }
+
     /// The batch that was being appended, if any.
     #[must_use]
     pub fn intent(&self) -> Option<Intent> {
@@ -335,8 +366,37 @@ impl Ring {
         self.mapping.write(REPEATS + slot * SLOT_LENGTH, bytes);
     }
 
+    /// Stores the first word of a slot, which holds its CRC and its state.
+    pub(super) fn set_repeat_slot_state(&self, slot: usize, bytes: &[u8; SLOT_LENGTH]) {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[..8]);
+        let word = u64::from_le_bytes(word);
+        self.mapping.word(REPEATS + slot * SLOT_LENGTH).store(word, Ordering::Release);
+    }
+
     pub(super) fn clear_repeat_slot(&self, slot: usize) {
         self.mapping.word(REPEATS + slot * SLOT_LENGTH).store(0, Ordering::Release);
+    }
+
+    fn write_profile(&self, profile: &[u8]) {
+        if profile.len() <= MAX_PROFILE {
+            let length = u32::try_from(profile.len()).unwrap_or(0);
+            self.mapping.write(PROFILE, &length.to_le_bytes());
+            self.mapping.write(PROFILE + 4, &crc32fast::hash(profile).to_le_bytes());
+            self.mapping.write(PROFILE + 8, profile);
+        }
+    }
+
+    /// How its owner wanted its entries treated; `None` when that is damaged or was too long.
+    #[must_use]
+    pub fn profile(&self) -> Option<Vec<u8>> {
+        let length = u32::from_le_bytes(self.mapping.array(PROFILE)) as usize;
+        let checksum = u32::from_le_bytes(self.mapping.array(PROFILE + 4));
+        let mut profile = Vec::new();
+        if length > 0 && length <= MAX_PROFILE {
+            self.mapping.read(PROFILE + 8..PROFILE + 8 + length, &mut profile);
+        }
+        (!profile.is_empty() && crc32fast::hash(&profile) == checksum).then_some(profile)
     }
 
     /// Copies everything that is in `other` into this ring, which must have the same geometry.

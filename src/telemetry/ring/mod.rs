@@ -31,6 +31,7 @@
 //! 64     head u64              position after the last committed frame
 //! 128    tail u64              136 !tail u64       a torn or flipped tail shows
 //! 256    intent (80 bytes)     the batch being appended, see `intent.rs`
+//! 512    profile               length u32, CRC-32 u32, JSON: how the owner wants entries treated
 //! 4096   repeats (64 × 1024)   identical entries counted but not yet written, see `repeats.rs`
 //! 69632  data area             frames; position p lies at 69632 + p mod capacity
 //! ```
@@ -52,8 +53,10 @@ mod frame;
 mod intent;
 mod producer;
 mod repeats;
+#[cfg(test)]
+mod tests;
 
-pub use file::{Adoption, Ring, RingError};
+pub use file::{Adoption, MAX_PROFILE, Ring, RingError};
 pub use frame::{Encoding, Frame, FrameReader};
 pub use intent::Intent;
 pub use producer::{Geometry, Producer, Refusal, Reservation};

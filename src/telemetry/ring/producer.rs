@@ -83,6 +83,12 @@ impl Producer {
         self.next_sequence
     }
 
+    /// Bytes of the ring that are taken, as far as the consumer has said.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.head - self.ring.tail().unwrap_or(self.known_tail).max(self.known_tail)
+    }
+
     /// Makes room for a payload of up to `longest` bytes when at least `share` of the ring's bytes
     /// (of 100) would still hold it.
     ///
@@ -97,7 +103,7 @@ impl Producer {
         let to_wrap = geometry.capacity - self.head % geometry.capacity;
         let skipped = if length as u64 > to_wrap { to_wrap } else { 0 };
         let behind = self.head + skipped + length as u64;
-        let allowed = geometry.capacity / 100 * share;
+        let allowed = geometry.capacity * share / 100;
         if behind - self.known_tail > allowed {
             self.known_tail = self.ring.tail().unwrap_or(self.known_tail);
             if behind - self.known_tail > allowed {

@@ -1,0 +1,108 @@
+//! What is told of a failure: a stable code, what happened, and what to do.
+
+use super::location::LocationError;
+use super::log_file::LogError;
+use super::ring::RingError;
+use std::io;
+
+/// A failure on its way to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// `ERR_PLIMSOLL_…`.
+    pub code: &'static str,
+    /// What happened and what to do.
+    pub message: String,
+    /// The system's own name for it (`ENOSPC`), where the system refused.
+    pub cause: Option<String>,
+}
+
+/// The log cannot be appended to.
+pub const WRITE: &str = "ERR_PLIMSOLL_WRITE";
+/// The log, its directory or its ring cannot be opened.
+pub const OPEN: &str = "ERR_PLIMSOLL_OPEN";
+/// A ring of another version, or something else under a ring's name.
+pub const UNSUPPORTED_RING: &str = "ERR_PLIMSOLL_UNSUPPORTED_RING";
+/// The handle is closed.
+pub const CLOSED: &str = "ERR_PLIMSOLL_CLOSED";
+/// A thread of ours failed and was carried on.
+pub const INTERNAL: &str = "ERR_PLIMSOLL_INTERNAL";
+
+impl Failure {
+    /// A failure to open.
+    #[must_use]
+    pub fn of_location(error: &LocationError) -> Failure {
+        let cause = match error {
+            LocationError::Io { source, .. } => Some(system_name(source)),
+            _ => None,
+        };
+        Failure { code: OPEN, message: error.to_string(), cause }
+    }
+
+    /// A failure of a ring.
+    #[must_use]
+    pub fn of_ring(error: &RingError) -> Failure {
+        let (code, cause) = match error {
+            RingError::Io { source, .. } => (OPEN, Some(system_name(source))),
+            RingError::Version { .. } | RingError::Foreign { .. } => (UNSUPPORTED_RING, None),
+        };
+        Failure { code, message: error.to_string(), cause }
+    }
+
+    /// A failure to write; `waiting` entries stay in the ring.
+    #[must_use]
+    pub fn of_log(error: &LogError, waiting: u64) -> Failure {
+        let cause = match error {
+            LogError::Io { source, .. } | LogError::Ring(RingError::Io { source, .. }) => {
+                Some(system_name(source))
+            }
+            LogError::Busy => Some("EAGAIN".to_owned()),
+            LogError::ForeignLock(_) | LogError::Ring(_) => None,
+        };
+        let message = format!(
+            "{error}. {waiting} entries are safe in the ring, and writing is tried again; make room \
+             or restore the directory"
+        );
+        Failure { code: WRITE, message, cause }
+    }
+}
+
+/// The name of a system error, `ENOSPC` and its like; the number where it has none here.
+#[must_use]
+pub fn system_name(error: &io::Error) -> String {
+    #[cfg(unix)]
+    {
+        const NAMES: &[(i32, &str)] = &[
+            (libc::EACCES, "EACCES"),
+            (libc::EAGAIN, "EAGAIN"),
+            (libc::EBADF, "EBADF"),
+            (libc::EDQUOT, "EDQUOT"),
+            (libc::EEXIST, "EEXIST"),
+            (libc::EFBIG, "EFBIG"),
+            (libc::EINVAL, "EINVAL"),
+            (libc::EIO, "EIO"),
+            (libc::EISDIR, "EISDIR"),
+            (libc::ELOOP, "ELOOP"),
+            (libc::EMFILE, "EMFILE"),
+            (libc::ENAMETOOLONG, "ENAMETOOLONG"),
+            (libc::ENFILE, "ENFILE"),
+            (libc::ENOENT, "ENOENT"),
+            (libc::ENOMEM, "ENOMEM"),
+            (libc::ENOSPC, "ENOSPC"),
+            (libc::ENOTDIR, "ENOTDIR"),
+            (libc::EPERM, "EPERM"),
+            (libc::EROFS, "EROFS"),
+            (libc::ESTALE, "ESTALE"),
+        ];
+        if let Some(number) = error.raw_os_error() {
+            let known = NAMES.iter().find(|(known, _)| *known == number);
+            return known.map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned());
+        }
+    }
+    match error.kind() {
+        io::ErrorKind::NotFound => "ENOENT".to_owned(),
+        io::ErrorKind::PermissionDenied => "EACCES".to_owned(),
+        io::ErrorKind::AlreadyExists => "EEXIST".to_owned(),
+        io::ErrorKind::StorageFull => "ENOSPC".to_owned(),
+        kind => format!("{kind:?}"),
+    }
+}
