@@ -28,7 +28,7 @@ const CLOSE_PATIENCE_MS = 5000
 const RING_FACTOR = 8
 
 /** @type {import('./config.js').Schema} */
-const SCHEMA = {
+const TELEMETRY_OPTIONS = {
   logPath: { type: 'string', default: 'state/analytics/autopilot_policy_history.jsonl' },
   rotationThreshold: { type: 'number', integer: true, unit: 'bytes', min: 1, max: Number.MAX_SAFE_INTEGER, default: 10_000_000 },
   bufferSize: { type: 'number', integer: true, unit: 'entries', min: 1, max: 1_000_000, default: 1000 },
@@ -45,7 +45,8 @@ const SCHEMA = {
   durability: { type: 'choice', choices: ['process', 'disk'], default: 'process' },
   redact: {
     type: 'custom',
-    default: { paths: [], secrets: true },
+    default: undefined,
+    optional: true,
     allowed: 'false, an array of key paths such as "headers.authorization", or { paths?: string[], secrets?: boolean } (at most 64 paths of 3000 bytes in all)',
     read: readRedact,
   },
@@ -67,7 +68,7 @@ function readRedact(value) {
   if (typeof value !== 'object' || !Array.isArray(paths) || typeof secrets !== 'boolean') throw new TypeError('redact')
   const bytes = paths.reduce((sum, path) => sum + (typeof path === 'string' ? Buffer.byteLength(JSON.stringify(path)) : Infinity), 0)
   if (paths.length > MAX_REDACT_PATHS || bytes > MAX_REDACT_BYTES) throw new RangeError('too many or too long paths')
-  const problem = paths.length === 0 ? null : loadNative().telemetryCheckRedaction(paths)
+  const problem = paths.length === 0 ? null : native.telemetryCheckRedaction(paths)
   if (problem !== null) throw new TypeError(problem)
   return { paths: [...paths], secrets }
 }
@@ -205,7 +206,9 @@ class TelemetryManager {
 
   /** @param {object} [config] */
   constructor(config) {
-    const settings = readConfig('TelemetryManager', SCHEMA, config)
+    useNative()
+    const settings = readConfig('TelemetryManager', TELEMETRY_OPTIONS, config)
+    settings.redact ??= { paths: [], secrets: true }
     this.#settings = settings
     this.#minimum = levelNumber(settings.minLevel)
     const tell = settings.onError ?? warnOnce()
@@ -228,7 +231,6 @@ class TelemetryManager {
     const settings = this.#settings
     const weak = new WeakRef(this)
     try {
-      useNative()
       this.#handle = native.telemetryOpen({
         path: settings.logPath,
         rotationThreshold: settings.rotationThreshold,
@@ -245,7 +247,10 @@ class TelemetryManager {
         sync: settings.durability === 'disk',
         redactPaths: settings.redact.paths,
         redactSecrets: settings.redact.secrets
-      }, (/** @type {any} */ event) => weak.deref()?.#hear(event))
+      }, (/** @type {any} */ event) => {
+        const manager = weak.deref()
+        if (manager !== undefined) manager.#hear(event)
+      })
       collected.register(this, this.#handle, this)
       await this.#answer('opened', 0)
     } catch (error) {
@@ -701,4 +706,4 @@ function shapeStats(numbers, refused, waiting, settings) {
   }
 }
 
-module.exports = { TelemetryManager }
+module.exports = { TelemetryManager, TELEMETRY_OPTIONS }
