@@ -4,7 +4,7 @@
  * Plimsoll: bounded, crash-safe telemetry for long-running Node orchestrators.
  *
  * Importing the package starts no thread, opens no file and loads no native code; that happens at
- * the first `new TelemetryManager()`.
+ * the first `initialize()`.
  *
  * @example
  * import { TelemetryManager } from 'plimsoll'
@@ -21,8 +21,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** Options of {@link TelemetryManager}. Every one may be left out or be `undefined`. */
 export interface TelemetryConfig {
   /**
-   * The log file, absolute or relative to the working directory at construction. Its directory is
-   * created by `initialize()` (mode 0700) when it is missing; a new file has mode 0600.
+   * The log file, absolute or relative to the working directory. Its directory is created by
+   * `initialize()` (mode 0700) when it is missing; a new file has mode 0600.
    *
    * @default 'state/analytics/autopilot_policy_history.jsonl'
    */
@@ -114,7 +114,7 @@ export interface TelemetryConfig {
    * is `false`, strings that have the shape of a well-known credential. An array is short for
    * `{ paths }`; `false` blanks nothing. At most 64 paths of 3000 bytes in all.
    *
-   * @default undefined (no paths; credential shapes are blanked)
+   * @default { paths: [], secrets: true }
    */
   redact?: readonly string[] | RedactConfig | boolean
   /**
@@ -134,7 +134,7 @@ export interface TelemetryConfig {
 
 /** See {@link TelemetryConfig.redact}. */
 export interface RedactConfig {
-  /** Dotted key paths, e.g. `'headers.authorization'`; none by default. */
+  /** Dotted key paths, e.g. `'headers.authorization'`; at most 64 of 3,000 bytes in all. Default: none. */
   paths?: readonly string[]
   /** Whether strings shaped like well-known credentials are blanked; `true` by default. */
   secrets?: boolean
@@ -156,7 +156,7 @@ export interface TelemetryStats {
     redacted: number
     /** In the ring now. */
     waiting: number
-    /** Given up under `overflow: 'drop-lowest'`, by level. */
+    /** Given up because there was no room, by level. */
     dropped: Record<LogLevel, number>
     /** Taken over from rings that dead processes left behind. */
     recovered: number
@@ -188,11 +188,13 @@ export interface TelemetryStats {
   ring: { entries: number; bytes: number; capacityEntries: number; capacityBytes: number }
 }
 
-/** A view of a {@link TelemetryManager} that adds the same fields to each entry. */
-export interface TelemetryChild {
+/** A view of a {@link TelemetryManager} whose entries all carry the same fields. */
+export interface TelemetryChild extends AsyncDisposable {
   /** The file of the manager it belongs to. */
   readonly logPath: string
-  /** As {@link TelemetryManager.log}, with the bound fields under those of `data`. */
+  /** As {@link TelemetryManager.initialize}. */
+  initialize(): Promise<void>
+  /** As {@link TelemetryManager.log}; where `data` has a bound field itself, its own value is kept. */
   log(level: LogLevel, data: object): Promise<void>
   /** As {@link TelemetryManager.initialize}. */
   initialize(): Promise<void>
@@ -224,7 +226,6 @@ export class TelemetryManager implements AsyncDisposable {
    * @param config any of the options; an unknown one gives a process warning with code
    *   `PLIMSOLL_UNKNOWN_OPTION` and is ignored
    * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG`: a wrong type, or a value out of range
-   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE`: no native addon fits this platform
    */
   constructor(config?: TelemetryConfig)
 
@@ -233,10 +234,11 @@ export class TelemetryManager implements AsyncDisposable {
 
   /**
    * Creates the directory and the ring, and takes over what killed processes left behind. Calling it
-   * again does nothing.
+   * again does nothing; `log` calls it where nobody has.
    *
    * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable),
-   *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version) or `ERR_PLIMSOLL_CLOSED`
+   *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version), `ERR_PLIMSOLL_NATIVE` (no native
+   *   addon fits this platform) or `ERR_PLIMSOLL_CLOSED`
    */
   initialize(): Promise<void>
 
@@ -307,6 +309,8 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_UNSUPPORTED_RING'
   /** The native addon could not be loaded. */
   | 'ERR_PLIMSOLL_NATIVE'
+  /** A fault of Plimsoll itself, which should be reported. */
+  | 'ERR_PLIMSOLL_INTERNAL'
 
 /** What every error of Plimsoll but {@link PlimsollConfigError} extends. */
 export class PlimsollError extends Error {

@@ -79,7 +79,7 @@ function readConfig(component, schema, given) {
   const source = /** @type {Record<string, unknown>} */ (given ?? {})
   const config = Object.create(null)
   for (const key of Object.keys(schema)) {
-    const option = /** @type {Option} */ (schema[key])
+    const option = schema[key]
     const value = readProperty(component, source, key, option)
     config[key] = value === undefined ? option.default : value
   }
@@ -127,7 +127,7 @@ function isConfigured(source, key) {
   /** @type {object | null} */
   let holder = source
   while (holder !== null) {
-    const parent = /** @type {object | null} */ (Object.getPrototypeOf(holder))
+    const parent = Object.getPrototypeOf(holder)
     const isRoot = parent === null && Object.hasOwn(holder, 'hasOwnProperty')
     if (Object.hasOwn(holder, key)) return !isRoot
     holder = parent
@@ -231,18 +231,18 @@ function editDistance(from, to) {
     for (let column = 1; column <= to.length; column++) {
       const substitution = from[row - 1] === to[column - 1] ? 0 : 1
       let cost = Math.min(
-        /** @type {number} */ (last[column]) + 1,
-        /** @type {number} */ (current[column - 1]) + 1,
-        /** @type {number} */ (last[column - 1]) + substitution,
+        last[column] + 1,
+        current[column - 1] + 1,
+        last[column - 1] + substitution,
       )
       const isSwap = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-      if (isSwap) cost = Math.min(cost, /** @type {number} */ (beforeLast[column - 2]) + 1)
+      if (isSwap) cost = Math.min(cost, beforeLast[column - 2] + 1)
       current.push(cost)
     }
     beforeLast = last
     last = current
   }
-  return /** @type {number} */ (last[to.length])
+  return last[to.length]
 }
 
 module.exports = { readConfig, nearestKey }

@@ -37,8 +37,8 @@ const TELEMETRY_OPTIONS = {
   enableCompression: { type: 'boolean', default: true },
   compression: { type: 'choice', choices: ['gzip', 'zstd'], default: 'gzip' },
   retentionDays: { type: 'number', unit: 'days', min: 0, max: 36_500, default: 30 },
-  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: /** @type {any} */ (undefined), optional: true },
-  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: /** @type {any} */ (undefined), optional: true },
+  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: undefined },
+  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: undefined },
   minLevel: { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info' },
   ringBytes: { type: 'number', integer: true, unit: 'bytes', min: 65_536, max: 2 ** 30, default: 4_194_304 },
   overflow: { type: 'choice', choices: ['wait', 'drop-lowest'], default: 'wait' },
@@ -132,7 +132,7 @@ function rejected(error) {
  * @param {{ code?: string, message?: string, cause?: string }} event
  */
 function errorOf(event) {
-  const code = event.code ?? 'ERR_PLIMSOLL_WRITE'
+  const code = /** @type {import('./errors.js').ErrorCode} */ (event.code ?? 'ERR_PLIMSOLL_WRITE')
   const cause = event.cause === undefined ? undefined : Object.assign(new Error(event.cause), { code: event.cause })
   return new PlimsollError(event.message ?? code, { code, cause })
 }
@@ -507,7 +507,10 @@ class TelemetryManager {
     this.#handle = -1
   }
 
-  /** What the handle has done; see `index.d.ts`. */
+  /**
+   * What the handle has done; see `index.d.ts`.
+   * @returns {import('../index.js').TelemetryStats}
+   */
   stats() {
     const numbers = this.#handle >= 0 ? native.telemetryStats(this.#handle) : this.#lastStats
     return shapeStats(numbers, this.#refused, this.#waiting.length + this.#largeWaiting, this.#settings)
@@ -587,6 +590,7 @@ class TelemetryChild {
     this.#bindings = { ...bindings }
   }
 
+  /** @returns {string} */
   get logPath() {
     return this.#parent.logPath
   }
@@ -617,6 +621,7 @@ class TelemetryChild {
     return this.#parent.flush()
   }
 
+  /** @returns {import('../index.js').TelemetryStats} */
   stats() {
     return this.#parent.stats()
   }
@@ -684,7 +689,8 @@ function shapeStats(numbers, refused, waiting, settings) {
       truncated,
       redacted,
       waiting,
-      dropped: Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]])),
+      dropped: /** @type {Record<import('../index.js').LogLevel, number>} */ (
+        Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]]))),
       recovered,
       damaged
     },
