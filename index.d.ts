@@ -196,8 +196,6 @@ export interface TelemetryChild extends AsyncDisposable {
   initialize(): Promise<void>
   /** As {@link TelemetryManager.log}; where `data` has a bound field itself, its own value is kept. */
   log(level: LogLevel, data: object): Promise<void>
-  /** As {@link TelemetryManager.initialize}. */
-  initialize(): Promise<void>
   /** As {@link TelemetryManager.flush}. */
   flush(): Promise<void>
   /** Flushes; the manager it belongs to stays open. */
@@ -309,8 +307,6 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_UNSUPPORTED_RING'
   /** The native addon could not be loaded. */
   | 'ERR_PLIMSOLL_NATIVE'
-  /** A fault of Plimsoll itself, which should be reported. */
-  | 'ERR_PLIMSOLL_INTERNAL'
 
 /** What every error of Plimsoll but {@link PlimsollConfigError} extends. */
 export class PlimsollError extends Error {

@@ -17,7 +17,6 @@ const ERROR_CODES = Object.freeze({
   ERR_PLIMSOLL_INTERNAL: 'a fault of Plimsoll itself was caught; the work goes on',
   ERR_PLIMSOLL_UNSUPPORTED_RING: 'a ring file is of another version, or not ours; it was left alone',
   ERR_PLIMSOLL_NATIVE: 'the native addon could not be loaded',
-  ERR_PLIMSOLL_INTERNAL: 'a fault of Plimsoll itself, which should be reported',
 })
 
 /** @typedef {keyof typeof ERROR_CODES} ErrorCode */

@@ -45,8 +45,7 @@ const TELEMETRY_OPTIONS = {
   durability: { type: 'choice', choices: ['process', 'disk'], default: 'process' },
   redact: {
     type: 'custom',
-    default: undefined,
-    optional: true,
+    default: { paths: [], secrets: true },
     allowed: 'false, an array of key paths such as "headers.authorization", or { paths?: string[], secrets?: boolean } (at most 64 paths of 3000 bytes in all)',
     read: readRedact,
   },
@@ -208,7 +207,6 @@ class TelemetryManager {
   constructor(config) {
     useNative()
     const settings = readConfig('TelemetryManager', TELEMETRY_OPTIONS, config)
-    settings.redact ??= { paths: [], secrets: true }
     this.#settings = settings
     this.#minimum = levelNumber(settings.minLevel)
     const tell = settings.onError ?? warnOnce()
