@@ -6,6 +6,8 @@
 
 pub mod clock;
 pub mod exit;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub mod filesystem;
 pub mod mmap;
 pub mod user;
