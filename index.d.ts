@@ -3,8 +3,8 @@
 /**
  * Plimsoll: bounded, crash-safe telemetry for long-running Node orchestrators.
  *
- * Importing the package starts no thread, opens no file and loads no native code; that happens at
- * the first `initialize()`.
+ * Importing the package starts no thread, opens no file and loads no native code: that is done by
+ * the first `new TelemetryManager()` (the addon) and `initialize()` (threads and files).
  *
  * @example
  * import { TelemetryManager } from 'plimsoll'
@@ -224,6 +224,7 @@ export class TelemetryManager implements AsyncDisposable {
    * @param config any of the options; an unknown one gives a process warning with code
    *   `PLIMSOLL_UNKNOWN_OPTION` and is ignored
    * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG`: a wrong type, or a value out of range
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE`: no native addon fits this platform
    */
   constructor(config?: TelemetryConfig)
 
@@ -235,8 +236,7 @@ export class TelemetryManager implements AsyncDisposable {
    * again does nothing; `log` calls it where nobody has.
    *
    * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable),
-   *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version), `ERR_PLIMSOLL_NATIVE` (no native
-   *   addon fits this platform) or `ERR_PLIMSOLL_CLOSED`
+   *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version) or `ERR_PLIMSOLL_CLOSED`
    */
   initialize(): Promise<void>
 

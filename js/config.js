@@ -50,7 +50,7 @@ const { PlimsollConfigError, quote } = require('./errors.js')
  * @property {unknown} default
  * @property {string} allowed what is accepted, for the message
  * @property {(value: unknown) => unknown} read gives the value to use, or throws a `TypeError`
- *   or `RangeError` when it is not allowed
+ *   or `RangeError` when it is not allowed; any other error is passed on as it is
  */
 /** @typedef {NumberOption | StringOption | BooleanOption | ChoiceOption | FunctionOption | CustomOption} Option */
 /** @typedef {Readonly<Record<string, Option>>} Schema */
@@ -109,6 +109,7 @@ function readProperty(component, source, key, option) {
     try {
       return option.read(value)
     } catch (cause) {
+      if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause
       throw new PlimsollConfigError(component, { key, value, allowed: option.allowed, cause })
     }
   }
