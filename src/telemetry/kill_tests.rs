@@ -88,6 +88,9 @@ impl FileSystem for Killable {
     fn reserve(&self, file: &File, length: u64) -> io::Result<()> {
         self.change(|| RealFileSystem.reserve(file, length))
     }
+    fn copy_access(&self, from: &File, to: &File) -> io::Result<()> {
+        self.change(|| RealFileSystem.copy_access(from, to))
+    }
     fn sync_data(&self, file: &File) -> io::Result<()> {
         self.change(|| RealFileSystem.sync_data(file))
     }
