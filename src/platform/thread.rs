@@ -32,9 +32,8 @@ pub fn lower_priority() -> bool {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
-    #![cfg(target_os = "linux")]
-
     use super::*;
 
     /// Policy and nice value of a thread: fields 41 and 19 of its `stat` (`proc(5)`).
