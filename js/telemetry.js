@@ -72,14 +72,20 @@ function readRedact(value) {
   return { paths: [...paths], secrets }
 }
 
-/** @type {Record<string, number>} */
-const LEVELS = Object.assign(Object.create(null), { debug: 0, info: 1, warn: 2, error: 3 })
 const LEVEL_NAMES = ['debug', 'info', 'warn', 'error']
+
+/**
+ * A level's number, -1 for what is no level. Comparing interned strings beats any look-up.
+ * @param {unknown} level
+ */
+function levelNumber(level) {
+  return level === 'info' ? 1 : level === 'error' ? 3 : level === 'warn' ? 2 : level === 'debug' ? 0 : -1
+}
+
 /** Added to a level when the text may hold error records. */
 const ERROR_RECORDS = 4
 
-/** What the native store answers. */
-const STORED = 0
+/** What the native store answers when the entry is not in the ring. */
 const FULL = 1
 const DROPPED = 2
 const TOO_LARGE = 3
@@ -87,7 +93,7 @@ const CLOSED = 4
 
 /** @type {any} the addon, loaded with the first manager that is initialised */
 let native = null
-/** @type {(handle: number, level: number, json: string, length: number) => number} */
+/** @type {(target: number, json: string, length: number) => number | undefined} */
 let store
 
 function useNative() {
@@ -170,6 +176,8 @@ class TelemetryManager {
   #settings
   #minimum
   #handle = -1
+  /** The handle as the native store takes it while entries may go straight in, else -1. */
+  #target = -1
   /** @type {'new' | 'opening' | 'open' | 'closing' | 'closed'} */
   #state = 'new'
   /** @type {Promise<void> | null} */
@@ -199,7 +207,7 @@ class TelemetryManager {
   constructor(config) {
     const settings = readConfig('TelemetryManager', SCHEMA, config)
     this.#settings = settings
-    this.#minimum = LEVELS[settings.minLevel]
+    this.#minimum = levelNumber(settings.minLevel)
     const tell = settings.onError ?? warnOnce()
     this.#onError = AsyncResource.bind(tell)
   }
@@ -249,6 +257,12 @@ class TelemetryManager {
     }
     if (this.#state === 'opening') this.#state = 'open'
     this.#storeWaiting()
+    this.#aim()
+  }
+
+  /** Lets entries go straight into the ring when nothing stands before them. */
+  #aim() {
+    this.#target = this.#state === 'open' && this.#waiting.length === 0 ? this.#handle * 8 : -1
   }
 
   /**
@@ -257,10 +271,8 @@ class TelemetryManager {
    * @returns {Promise<void>}
    */
   log(level, data) {
-    const code = LEVELS[level]
-    if (code === undefined) return rejected(levelError(level))
-    if (code < this.#minimum) return Promise.resolve()
-    let flags = code
+    let flags = levelNumber(level)
+    if (flags < this.#minimum) return flags < 0 ? rejected(levelError(level)) : Promise.resolve()
     let text
     if (typeof data === 'object' && data !== null) {
       try {
@@ -276,9 +288,9 @@ class TelemetryManager {
       text = serialized.text
       if (serialized.errors) flags |= ERROR_RECORDS
     }
-    if (this.#state === 'open' && this.#waiting.length === 0) {
-      const stored = store(this.#handle, flags, text, text.length)
-      if (stored === STORED || stored === DROPPED) return Promise.resolve()
+    if (this.#target >= 0) {
+      const stored = store(this.#target + flags, text, text.length)
+      if (stored === undefined || stored === DROPPED) return Promise.resolve()
       if (stored !== FULL) return this.#otherwise(stored, flags, text)
     }
     return this.#wait(flags, text)
@@ -313,6 +325,7 @@ class TelemetryManager {
       this.#waiting.push({ level: flags, text, resolve, reject })
     }))
     this.#waitingUnits += text.length
+    this.#target = -1
     if (this.#waiting.length === 1) {
       this.#hold()
       if (this.#state === 'new') this.initialize()
@@ -340,10 +353,10 @@ class TelemetryManager {
   #storeWaiting() {
     while (this.#waiting.length > 0) {
       const { level, text, resolve, reject } = this.#waiting.peek()
-      const stored = store(this.#handle, level, text, text.length)
+      const stored = store(this.#handle * 8 + level, text, text.length)
       if (stored === FULL) return this.#askForRoom()
       this.#doneWaiting(text)
-      if (stored === STORED || stored === DROPPED) resolve()
+      if (stored === undefined || stored === DROPPED) resolve()
       else this.#otherwise(stored, level, text).then(resolve, reject)
     }
   }
@@ -354,6 +367,7 @@ class TelemetryManager {
     this.#waitingUnits -= text.length
     if (this.#waiting.length === 0) {
       this.#release()
+      this.#aim()
       for (const resolve of this.#whenNoneWaits.splice(0)) resolve()
     }
   }
@@ -461,6 +475,7 @@ class TelemetryManager {
     try {
       const ready = opened.then(() => true, () => false)
       if (this.#state === 'open') this.#state = 'closing'
+      this.#target = -1
       if (!await ready) return
       this.#state = 'closing'
       let timer
@@ -480,6 +495,7 @@ class TelemetryManager {
   }
 
   #forgetHandle() {
+    this.#target = -1
     if (this.#handle < 0) return
     collected.unregister(this)
     native.telemetryRelease(this.#handle)

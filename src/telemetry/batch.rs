@@ -7,7 +7,7 @@
 use super::counters::Counters;
 use super::dedup::{Dedup, Verdict, entry_key};
 use super::level::Level;
-use super::ring::{Encoding, EntryKey, Frame, MAX_PENDING_REPEATS, Repeat, RepeatTable};
+use super::ring::{Encoding, EntryKey, Frame, Repeat, RepeatTable};
 use super::sanitize::{Sanitized, Sanitizer};
 use std::collections::HashMap;
 use std::io::Write;
@@ -116,11 +116,6 @@ impl Batch {
         self.reduced.clear();
         sanitized.without_error_text(&mut self.reduced);
         let key = entry_key(entry.level as u8, &self.reduced);
-        if entry.sequence.is_some_and(|sequence| counted.has_counted(&key, sequence)) {
-            // A kill came between counting it and moving the tail: it is in the count already.
-            self.deduplicated += 1;
-            return;
-        }
         let Sanitized { body, errors, .. } = sanitized;
         let body = match dedup.judge(key, errors.iter().map(|error| error.hash)) {
             Verdict::New => body,
@@ -145,8 +140,7 @@ impl Batch {
             repeat.last_ms = entry.time_ms;
             repeat.last_sequence = sequence;
         } else {
-            let new = self.repeats.keys().filter(|key| !counted.contains(key)).count();
-            if !counted.contains(&key) && counted.len() + new + 1 >= MAX_PENDING_REPEATS {
+            if self.repeats.len() >= counted.free() {
                 return false;
             }
             let repeat = Repeat {
@@ -177,13 +171,9 @@ impl Batch {
         self.written += 1;
     }
 
-    /// Adds a line for every count that is not in the log yet and is final, which it is when the tail
-    /// will have passed its last entry, `passed`: an earlier one would be counted again.
-    pub fn add_repeats(&mut self, counted: &RepeatTable, passed: u64) {
+    /// Adds a line for every count that is not in the log yet.
+    pub fn add_repeats(&mut self, counted: &RepeatTable) {
         for (slot, repeat) in counted.pending() {
-            if repeat.last_sequence > passed {
-                continue;
-            }
             let hash = repeat.error_hash;
             let shown = if repeat.body.is_empty() {
                 [&b"{\"errorHash\":\""[..], &hash, b"\"}"].concat()
@@ -227,7 +217,7 @@ pub struct Entry<'a> {
     /// When it was logged.
     pub time_ms: i64,
     /// Its sequence number in the ring; `None` when it came on another way. Such an entry is never
-    /// counted, since a count is told from a re-read entry by its number.
+    /// counted, since the states of a count are ordered by it.
     pub sequence: Option<u64>,
     /// The JSON text of its data.
     pub json: &'a [u8],

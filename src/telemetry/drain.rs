@@ -128,7 +128,7 @@ impl Drain {
         self.add_frames(&entered, dedup, terms, tail, head, counters);
         let drained = self.batch.tail >= head;
         if drained && (finish || self.counted_for != entered.generation()) {
-            self.add_repeats(drained);
+            self.batch.add_repeats(&self.counted);
         }
         let sync = terms.sync && drained;
         self.append(&mut entered, dedup, counters, sync).inspect_err(|_| {
@@ -248,15 +248,6 @@ impl Drain {
         drops
     }
 
-    fn add_repeats(&mut self, drained: bool) {
-        let passed = if drained {
-            u64::MAX
-        } else {
-            self.batch.last_sequence.or(self.expected.map(|next| next - 1)).unwrap_or(0)
-        };
-        self.batch.add_repeats(&self.counted, passed);
-    }
-
     fn append(
         &mut self,
         entered: &mut Entered<'_>,
@@ -265,7 +256,7 @@ impl Drain {
         sync: bool,
     ) -> Result<(), LogError> {
         for repeat in self.batch.take_repeats() {
-            self.counted.count(&self.ring, repeat);
+            self.counted.prepare(&self.ring, repeat, self.batch.slots);
         }
         let batch = &self.batch;
         let appended = entered
@@ -298,7 +289,7 @@ impl Drain {
         }
         let tail = self.batch.tail;
         self.batch.clear(tail);
-        self.add_repeats(self.ring.head() == tail);
+        self.batch.add_repeats(&self.counted);
         self.append(entered, dedup, counters, terms.sync)?;
         match entered.rotate() {
             Ok(archive) => {

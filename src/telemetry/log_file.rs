@@ -19,7 +19,7 @@
 //! hold a lock for hours. [`LogError::Busy`] says to come back.
 
 use super::paths::LogPaths;
-use super::ring::{RepeatTable, Ring, RingError};
+use super::ring::{Intent, RepeatTable, Ring, RingError};
 use crate::platform::clock::Clock;
 use crate::platform::filesystem::{FileStatus, FileSystem};
 use std::fs::File;
@@ -243,8 +243,7 @@ impl LogFile {
                 == intent.checksum;
         if whole {
             ring.set_tail(intent.tail);
-            let mut repeats = RepeatTable::load(ring);
-            repeats.written(ring, intent.repeats);
+            RepeatTable::settle(ring, intent.repeats);
         } else if length > intent.offset {
             self.fs.truncate(&file, intent.offset).map_err(&failed)?;
         }
@@ -361,27 +360,26 @@ impl Entered<'_> {
             active.length += 1;
             active.torn = false;
         }
-        if !lines.is_empty() {
-            ring.set_intent(&super::ring::Intent {
-                file: active.identity,
-                offset: active.length,
-                length: lines.len() as u64,
-                checksum: crc32fast::hash(lines),
-                tail,
-                repeats: slots,
-            });
-            if let Err(error) = write_all(&*fs, &active.file, lines) {
-                if fs.truncate(&active.file, active.length).is_ok() {
-                    ring.clear_intent();
-                } else {
-                    self.record = Record::Unsettled;
-                }
-                return Err(failed(error));
+        // Without lines the intent is done as soon as it stands: nothing of it is on the disk.
+        ring.set_intent(&Intent {
+            file: active.identity,
+            offset: active.length,
+            length: lines.len() as u64,
+            checksum: crc32fast::hash(lines),
+            tail,
+            repeats: slots,
+        });
+        if let Err(error) = write_all(&*fs, &active.file, lines) {
+            if fs.truncate(&active.file, active.length).is_ok() {
+                ring.clear_intent();
+            } else {
+                self.record = Record::Unsettled;
             }
-            active.length += lines.len() as u64;
+            return Err(failed(error));
         }
+        active.length += lines.len() as u64;
         ring.set_tail(tail);
-        repeats.written(ring, slots);
+        repeats.commit(ring, slots);
         ring.clear_intent();
         Ok(())
     }

@@ -8,6 +8,8 @@ pub mod drain;
 pub mod failure;
 pub mod handle;
 pub mod hub;
+#[cfg(test)]
+mod kill_tests;
 pub mod level;
 pub mod location;
 pub mod log_file;

@@ -366,6 +366,14 @@ impl Ring {
         self.mapping.write(REPEATS + slot * SLOT_LENGTH, bytes);
     }
 
+    /// Stores the first word of a slot, which holds its CRC and its state.
+    pub(super) fn set_repeat_slot_state(&self, slot: usize, bytes: &[u8; SLOT_LENGTH]) {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[..8]);
+        let word = u64::from_le_bytes(word);
+        self.mapping.word(REPEATS + slot * SLOT_LENGTH).store(word, Ordering::Release);
+    }
+
     pub(super) fn clear_repeat_slot(&self, slot: usize) {
         self.mapping.word(REPEATS + slot * SLOT_LENGTH).store(0, Ordering::Release);
     }

@@ -53,6 +53,8 @@ mod frame;
 mod intent;
 mod producer;
 mod repeats;
+#[cfg(test)]
+mod tests;
 
 pub use file::{Adoption, MAX_PROFILE, Ring, RingError};
 pub use frame::{Encoding, Frame, FrameReader};

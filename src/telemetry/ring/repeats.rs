@@ -1,14 +1,17 @@
 //! Repeats: identical entries that were counted instead of written.
 //!
 //! The count of an acknowledged entry must survive a kill as the entry itself would, so it lies in the
-//! ring file. A slot remembers the sequence number of the last entry it counted: an entry that is
-//! read again after a kill is not counted again.
+//! ring file. A batch *prepares* its new counts in free slots before it is appended; they count, and the
+//! slots they replace are freed, when the batch is found to be in the log ([`super::Intent`]). Until
+//! then a kill leaves them prepared, and they are discarded together with the batch.
 //!
 //! ```text
-//! slot   0 CRC-32 of bytes 4..1024 u32   4 body length u16   6 level u8   7 used u8
+//! slot   0 CRC-32 of bytes 4..1024 u32   4 body length u16   6 level u8
+//!        7 state u8 (0 free, 1 counted, 2 prepared)
 //!        8 entry key (16 bytes)          24 count u64
-//!        32 first time i64               40 last time i64    48 last sequence u64
-//!        56 error hash (16 hex)          72 body: the entry's data without its error text
+//!        32 first time i64               40 last time i64    48 order u64 (later is higher)
+//!        56 error hash (16 hex)          72 slot it replaces u8 (255: none)
+//!        80 body: the entry's data without its error text
 //! ```
 
 use super::super::level::Level;
@@ -16,10 +19,15 @@ use super::file::Ring;
 use std::collections::HashMap;
 
 /// How many different entries can be counted at a time; one bit each in [`super::Intent`]. When one
-/// more repeats, it is written instead of counted.
+/// more repeats than there are free slots, it is written instead of counted.
 pub const MAX_PENDING_REPEATS: usize = 64;
 pub(super) const SLOT_LENGTH: usize = 1024;
-const BODY_START: usize = 72;
+const BODY_START: usize = 80;
+const REPLACES: usize = 72;
+const NONE: u8 = 255;
+const FREE: u8 = 0;
+const COUNTED: u8 = 1;
+const PREPARED: u8 = 2;
 
 /// Identifies an entry by what it says: the first 16 bytes of a SHA-256 of its level and data.
 pub type EntryKey = [u8; 16];
@@ -37,7 +45,7 @@ pub struct Repeat {
     pub first_ms: i64,
     /// Time of the last one left out.
     pub last_ms: i64,
-    /// Sequence number of the last one left out.
+    /// Sequence number of the last one left out; orders the states of one count.
     pub last_sequence: u64,
     /// The hash of its error text, 16 hex characters.
     pub error_hash: [u8; 16],
@@ -46,28 +54,30 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    fn encode(&self) -> [u8; SLOT_LENGTH] {
+    fn encode(&self, state: u8, replaces: u8) -> [u8; SLOT_LENGTH] {
         let mut bytes = [0; SLOT_LENGTH];
         let body = if self.body.len() <= SLOT_LENGTH - BODY_START { &self.body[..] } else { &[] };
         let length = u16::try_from(body.len()).unwrap_or(0);
         bytes[4..6].copy_from_slice(&length.to_le_bytes());
         bytes[6] = self.level as u8;
-        bytes[7] = 1;
+        bytes[7] = state;
         bytes[8..24].copy_from_slice(&self.key);
         bytes[24..32].copy_from_slice(&self.count.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.first_ms.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.last_ms.to_le_bytes());
         bytes[48..56].copy_from_slice(&self.last_sequence.to_le_bytes());
         bytes[56..72].copy_from_slice(&self.error_hash);
+        bytes[REPLACES] = replaces;
         bytes[BODY_START..BODY_START + body.len()].copy_from_slice(body);
         let crc = crc32fast::hash(&bytes[4..]);
         bytes[0..4].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
-    fn decode(bytes: &[u8; SLOT_LENGTH]) -> Option<Repeat> {
+    /// State and contents of a slot; `None` when it is free or damaged.
+    fn decode(bytes: &[u8; SLOT_LENGTH]) -> Option<(u8, Repeat)> {
         let crc = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        if bytes[7] != 1 || crc != crc32fast::hash(&bytes[4..]) {
+        if bytes[7] == FREE || crc != crc32fast::hash(&bytes[4..]) {
             return None;
         }
         let word = |at: usize| {
@@ -81,7 +91,7 @@ impl Repeat {
             sixteen
         };
         let length = usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
-        Some(Repeat {
+        let repeat = Repeat {
             key: sixteen(8),
             level: Level::from_byte(bytes[6])?,
             count: u64::from_le_bytes(word(24)),
@@ -90,39 +100,38 @@ impl Repeat {
             last_sequence: u64::from_le_bytes(word(48)),
             error_hash: sixteen(56),
             body: bytes.get(BODY_START..BODY_START + length)?.to_vec(),
-        })
+        };
+        Some((bytes[7], repeat))
     }
 }
 
-/// The pending repeats of one ring, as its consumer keeps them. The slots in the ring are the truth;
-/// this is their index.
-///
-/// A slot is written in two copies' time: a kill while a slot is being rewritten would lose its count,
-/// so the new state goes to a free slot first and the old one is cleared after. Two slots of one key
-/// are therefore possible after a kill; the one with the later sequence counts.
+/// The counts of one ring, as its consumer keeps them. The slots in the ring are the truth; this is
+/// their index.
 #[derive(Debug, Default)]
 pub struct RepeatTable {
     slots: HashMap<EntryKey, (usize, Repeat)>,
+    prepared: HashMap<EntryKey, (usize, Repeat)>,
     used: u64,
 }
 
 impl RepeatTable {
-    /// Reads the table of a ring.
+    /// Reads the table of a ring that has no intent. What was only prepared is discarded.
     #[must_use]
     pub fn load(ring: &Ring) -> RepeatTable {
         let mut table = RepeatTable::default();
         for slot in 0..MAX_PENDING_REPEATS {
-            let Some(repeat) = Repeat::decode(&ring.repeat_slot(slot)) else { continue };
-            match table.slots.get(&repeat.key) {
-                Some((older, known)) if known.last_sequence <= repeat.last_sequence => {
-                    ring.clear_repeat_slot(*older);
-                    table.used &= !(1 << older);
-                }
-                Some(_) => {
-                    ring.clear_repeat_slot(slot);
-                    continue;
-                }
-                None => {}
+            let Some((state, repeat)) = Repeat::decode(&ring.repeat_slot(slot)) else { continue };
+            let known = table.slots.get(&repeat.key);
+            // A kill between promoting a slot and freeing the one it replaces leaves two of one key.
+            let outdated =
+                known.is_some_and(|(_, known)| known.last_sequence >= repeat.last_sequence);
+            if state == PREPARED || outdated {
+                ring.clear_repeat_slot(slot);
+                continue;
+            }
+            if let Some((older, _)) = known {
+                ring.clear_repeat_slot(*older);
+                table.used &= !(1 << older);
             }
             table.used |= 1 << slot;
             table.slots.insert(repeat.key, (slot, repeat));
@@ -130,10 +139,22 @@ impl RepeatTable {
         table
     }
 
-    /// Whether the entry with this key and sequence number is counted already.
-    #[must_use]
-    pub fn has_counted(&self, key: &EntryKey, sequence: u64) -> bool {
-        self.slots.get(key).is_some_and(|(_, repeat)| repeat.last_sequence >= sequence)
+    /// Makes what a batch prepared count, and frees the slots it has written (a bit each): the batch was
+    /// found to be in the log.
+    pub fn settle(ring: &Ring, written: u64) {
+        for slot in 0..MAX_PENDING_REPEATS {
+            let bytes = ring.repeat_slot(slot);
+            if written & (1 << slot) != 0 {
+                ring.clear_repeat_slot(slot);
+            } else if let Some((PREPARED, repeat)) = Repeat::decode(&bytes) {
+                let counted = repeat.encode(COUNTED, bytes[REPLACES]);
+                // Only the first word differs, state and CRC together, so the slot is whole at any moment.
+                ring.set_repeat_slot_state(slot, &counted);
+                if bytes[REPLACES] != NONE {
+                    ring.clear_repeat_slot(usize::from(bytes[REPLACES]));
+                }
+            }
+        }
     }
 
     /// Whether entries with this key are being counted.
@@ -142,8 +163,7 @@ impl RepeatTable {
         self.slots.contains_key(key)
     }
 
-    /// How many entries are being counted. One slot is kept free for rewriting the others, so this
-    /// stays below [`MAX_PENDING_REPEATS`].
+    /// How many different entries are being counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
@@ -155,7 +175,13 @@ impl RepeatTable {
         self.slots.is_empty()
     }
 
-    /// The pending repeats and their slots, the one that rested longest first.
+    /// Slots that are free now.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.used.count_zeros() as usize
+    }
+
+    /// The counts and their slots, the one that rested longest first.
     #[must_use]
     pub fn pending(&self) -> Vec<(usize, &Repeat)> {
         let mut pending: Vec<_> =
@@ -164,44 +190,41 @@ impl RepeatTable {
         pending
     }
 
-    /// Counts `repeat` (its `count` is added to what is there), in the ring and in the index. Returns
-    /// `false`, having counted nothing, when there is no free slot.
-    pub fn count(&mut self, ring: &Ring, repeat: Repeat) -> bool {
-        let free = (!self.used).trailing_zeros() as usize;
-        let known = self.slots.get(&repeat.key);
-        if free >= MAX_PENDING_REPEATS || (known.is_none() && self.len() + 1 >= MAX_PENDING_REPEATS)
-        {
-            return false;
+    /// Prepares `repeat`: its `count` is added to what is there, unless that is among the slots the same
+    /// batch writes. Needs a free slot: the caller keeps within [`RepeatTable::free`].
+    pub fn prepare(&mut self, ring: &Ring, repeat: Repeat, written: u64) {
+        let free = self.used.trailing_ones() as usize;
+        if free >= MAX_PENDING_REPEATS {
+            return;
         }
-        let (old_slot, merged) = match known {
-            Some((slot, known)) => {
-                let merged = Repeat {
-                    count: known.count + repeat.count,
-                    first_ms: known.first_ms,
-                    last_ms: repeat.last_ms,
-                    last_sequence: repeat.last_sequence,
-                    ..known.clone()
-                };
-                (Some(*slot), merged)
-            }
-            None => (None, repeat),
+        let known = self.slots.get(&repeat.key).filter(|(slot, _)| written & (1 << slot) == 0);
+        let replaces = known.and_then(|(slot, _)| u8::try_from(*slot).ok()).unwrap_or(NONE);
+        let merged = match known {
+            Some((_, known)) => Repeat {
+                count: known.count + repeat.count,
+                last_ms: repeat.last_ms,
+                last_sequence: repeat.last_sequence,
+                ..known.clone()
+            },
+            None => repeat,
         };
-        ring.write_repeat_slot(free, &merged.encode());
+        ring.write_repeat_slot(free, &merged.encode(PREPARED, replaces));
         self.used |= 1 << free;
-        if let Some(old_slot) = old_slot {
-            ring.clear_repeat_slot(old_slot);
-            self.used &= !(1 << old_slot);
-        }
-        self.slots.insert(merged.key, (free, merged));
-        true
+        self.prepared.insert(merged.key, (free, merged));
     }
 
-    /// Forgets the slots of a bit set, whose counts are in the log now.
-    pub fn written(&mut self, ring: &Ring, slots: u64) {
-        for slot in (0..MAX_PENDING_REPEATS).filter(|slot| slots & (1 << slot) != 0) {
-            ring.clear_repeat_slot(slot);
+    /// The batch is in the log: what it prepared counts, what it wrote is forgotten.
+    pub fn commit(&mut self, ring: &Ring, written: u64) {
+        if self.prepared.is_empty() && written == 0 {
+            return;
         }
-        self.used &= !slots;
-        self.slots.retain(|_, (slot, _)| slots & (1 << *slot) == 0);
+        RepeatTable::settle(ring, written);
+        for (key, (slot, repeat)) in self.prepared.drain() {
+            if let Some((replaced, _)) = self.slots.insert(key, (slot, repeat)) {
+                self.used &= !(1 << replaced);
+            }
+        }
+        self.used &= !written;
+        self.slots.retain(|_, (slot, _)| written & (1 << *slot) == 0);
     }
 }
