@@ -3,7 +3,7 @@
  * Real trouble with real files: a lock held by somebody else, a small file system that fills up.
  */
 
-const { execFileSync } = require('node:child_process')
+const { execFileSync, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { Child } = require('./children')
@@ -23,6 +23,12 @@ async function holdLock(logPath) {
     child.process.stdin?.end()
     return child.exit
   }
+}
+
+/** Why no lock can be held here from outside, or `null`. */
+function whyNoFlock() {
+  const { error } = spawnSync('flock', ['--version'], { stdio: 'ignore' })
+  return error === undefined ? null : `the command flock (util-linux) is not here: ${error.message}`
 }
 
 /** @type {string[]} */
@@ -70,15 +76,31 @@ afterEach(() => {
 })
 
 /**
- * `test` where mounting is allowed; elsewhere a skipped test, with the reason printed and in its name.
+ * `test` where `reason` is `null`; elsewhere a skipped test, with the reason printed and in its name.
+ * @param {string | null} reason
  * @param {string} name
  * @param {() => Promise<void>} body
  */
-function testWithMounts(name, body) {
-  const reason = whyNoMounts()
+function testUnless(reason, name, body) {
   if (reason === null) return test(name, body)
   console.warn(`skipped: ${name}: ${reason}`)
   return test.skip(`${name} (${reason})`, body)
 }
 
-module.exports = { holdLock, smallFileSystem, remount, testWithMounts }
+/**
+ * @param {string} name
+ * @param {() => Promise<void>} body
+ */
+function testWithMounts(name, body) {
+  return testUnless(whyNoMounts(), name, body)
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<void>} body
+ */
+function testWithFlock(name, body) {
+  return testUnless(whyNoFlock(), name, body)
+}
+
+module.exports = { holdLock, smallFileSystem, remount, testUnless, testWithFlock, testWithMounts }

@@ -28,7 +28,7 @@ const LONGEST_LIFE_MS = 140
 /** The share of lives that are killed without waiting for the log to be open. */
 const KILLED_EARLY = 0.15
 /** Problems told; more are counted. */
-const MAX_PROBLEMS = 1e6
+const MAX_PROBLEMS = 20
 const FILES_A_CALL = 500
 
 /** Small, so that every life rotates and compresses and fills its ring. */
