@@ -176,7 +176,7 @@ impl FileSystem for RealFileSystem {
             }
         }
         // Written zeros are reserved blocks on every file system that does not compress.
-        const ZEROS: [u8; 65_536] = [0; 65_536];
+        static ZEROS: [u8; 65_536] = [0; 65_536];
         let mut left = length.saturating_sub(file.metadata()?.len());
         while left > 0 {
             let count = left.min(ZEROS.len() as u64);
