@@ -27,6 +27,7 @@ pub(crate) enum Call {
     WriteAt,
     Truncate,
     Reserve,
+    CopyAccess,
     SyncData,
     SyncDirectory,
     Rename,
@@ -247,6 +248,11 @@ impl FileSystem for FaultyFileSystem {
     fn reserve(&self, file: &File, length: u64) -> io::Result<()> {
         self.pass(Call::Reserve)?;
         self.inner.reserve(file, length)
+    }
+
+    fn copy_access(&self, from: &File, to: &File) -> io::Result<()> {
+        self.pass(Call::CopyAccess)?;
+        self.inner.copy_access(from, to)
     }
 
     fn sync_data(&self, file: &File) -> io::Result<()> {

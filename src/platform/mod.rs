@@ -10,4 +10,5 @@ pub mod exit;
 pub(crate) mod faulty;
 pub mod filesystem;
 pub mod mmap;
+pub mod thread;
 pub mod user;
