@@ -69,6 +69,22 @@ describe('child', () => {
     expect(second).toMatchObject({ task: 'T-1', step: 2 })
   })
 
+  test.each([
+    ['a Map', new Map([['step', 'in the map']])],
+    ['a Set', new Set(['in the set'])],
+    ['an object with toJSON', { toJSON: () => ({ step: 'by toJSON' }) }],
+    ['bytes', Buffer.from('in the buffer')]
+  ])('data that is %s is recorded as by the manager, beside the bindings', async (_what, data) => {
+    const manager = await start()
+    await manager.log('info', data)
+    await manager.child({ task: 'T-1' }).log('info', data)
+    await manager.close()
+    const [alone, bound] = readData(manager.logPath)
+    expect(bound.task).toBe('T-1')
+    const rest = Array.isArray(alone) ? [...alone] : Object.values(alone)
+    for (const value of rest) expect(JSON.stringify(bound)).toContain(JSON.stringify(value))
+  })
+
   test('closing a child writes what there is and leaves the log open', async () => {
     const manager = await start()
     const child = manager.child({ task: 'T-1' })
