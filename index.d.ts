@@ -3,8 +3,8 @@
 /**
  * Plimsoll: bounded, crash-safe telemetry for long-running Node orchestrators.
  *
- * Importing the package starts no thread, opens no file and loads no native code; that happens at
- * the first `new TelemetryManager()`.
+ * Importing the package starts no thread, opens no file and loads no native code: that is done by
+ * the first `new TelemetryManager()` (the addon) and `initialize()` (threads and files).
  *
  * @example
  * import { TelemetryManager } from 'plimsoll'
@@ -21,8 +21,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** Options of {@link TelemetryManager}. Every one may be left out or be `undefined`. */
 export interface TelemetryConfig {
   /**
-   * The log file, absolute or relative to the working directory at construction. Its directory is
-   * created by `initialize()` (mode 0700) when it is missing; a new file has mode 0600.
+   * The log file, absolute or relative to the working directory. Its directory is created by
+   * `initialize()` (mode 0700) when it is missing; a new file has mode 0600.
    *
    * @default 'state/analytics/autopilot_policy_history.jsonl'
    */
@@ -34,7 +34,8 @@ export interface TelemetryConfig {
    */
   rotationThreshold?: number
   /**
-   * Entries that may wait in the ring. At 80 % of them the ring is written out.
+   * Entries to buffer: at 80 % of them the ring is written out. The ring holds eight times as many,
+   * so that a burst does not wait for the disk.
    *
    * @default 1000
    */
@@ -72,15 +73,18 @@ export interface TelemetryConfig {
   minLevel?: LogLevel
   /**
    * Size in bytes of the memory-mapped ring that holds entries until they are in the file. Together
-   * with `bufferSize` it bounds what can wait; an entry larger than it can hold rejects with
-   * `ERR_PLIMSOLL_OVERFLOW`.
+   * with `bufferSize` it bounds what can wait. From 65,536 to 2^30, rounded up to whole pages. An
+   * entry longer than half of it is written straight to the file, and `log` resolves when it is there.
    *
    * @default 4_194_304
    */
   ringBytes?: number
   /**
-   * What `log` does when the ring is full: `'wait'` resolves once there is room; `'drop-lowest'`
-   * gives up entries of the lowest level first, and how many is written to the log as an entry.
+   * What `log` does when the ring is full: `'wait'` resolves once there is room; up to 65,536 entries
+   * of 16 Mi characters in all wait so, more reject with `ERR_PLIMSOLL_OVERFLOW`. `'drop-lowest'` keeps
+   * the last tenth of the ring for errors, the tenth before for warnings and errors, and the one before
+   * for all but `debug`; what finds no room is given up, `log` resolves, and how many were given up is
+   * written to the log as an entry.
    *
    * @default 'wait'
    */
@@ -108,11 +112,11 @@ export interface TelemetryConfig {
   /**
    * What is blanked before an entry reaches the file: the values at `paths`, and, unless `secrets`
    * is `false`, strings that have the shape of a well-known credential. An array is short for
-   * `{ paths }`.
+   * `{ paths }`; `false` blanks nothing. At most 64 paths of 3000 bytes in all.
    *
-   * @default undefined (no paths; credential shapes are blanked)
+   * @default { paths: [], secrets: true }
    */
-  redact?: readonly string[] | RedactConfig
+  redact?: readonly string[] | RedactConfig | boolean
   /**
    * Format of compressed archives.
    *
@@ -123,14 +127,14 @@ export interface TelemetryConfig {
    * Called when the background work meets trouble (disk full, permission lost, directory deleted),
    * at most once a second for each kind. Entries stay in the ring meanwhile and writing is retried.
    *
-   * @default undefined (trouble is reported by `stats()` alone)
+   * @default undefined (each kind is told once, as a process warning of type `PlimsollWarning`)
    */
   onError?: (error: PlimsollError) => void
 }
 
 /** See {@link TelemetryConfig.redact}. */
 export interface RedactConfig {
-  /** Dotted key paths, e.g. `'headers.authorization'`; none by default. */
+  /** Dotted key paths, e.g. `'headers.authorization'`; at most 64 of 3,000 bytes in all. Default: none. */
   paths?: readonly string[]
   /** Whether strings shaped like well-known credentials are blanked; `true` by default. */
   secrets?: boolean
@@ -152,7 +156,7 @@ export interface TelemetryStats {
     redacted: number
     /** In the ring now. */
     waiting: number
-    /** Given up under `overflow: 'drop-lowest'`, by level. */
+    /** Given up because there was no room, by level. */
     dropped: Record<LogLevel, number>
     /** Taken over from rings that dead processes left behind. */
     recovered: number
@@ -165,11 +169,17 @@ export interface TelemetryStats {
     accepted: number
     /** Appended to the file. */
     written: number
+    /** Of rings left behind in which no whole entry was found. */
+    damaged: number
   }
   /** How often the log became an archive. */
   rotations: number
   /** How many archives were compressed. */
   compressions: number
+  /** How many attempts to write failed; each was, or is being, repeated. */
+  failures: number
+  /** How many faults of Plimsoll's own were caught. Please report any. */
+  panics: number
   /** The latest trouble of the background work; `timestamp` in milliseconds since the epoch. */
   lastError: { code: string; message: string; timestamp: number } | null
   /** How long flushes took, in milliseconds. */
@@ -178,14 +188,20 @@ export interface TelemetryStats {
   ring: { entries: number; bytes: number; capacityEntries: number; capacityBytes: number }
 }
 
-/** A view of a {@link TelemetryManager} that adds the same fields to each entry. */
-export interface TelemetryChild {
+/** A view of a {@link TelemetryManager} whose entries all carry the same fields. */
+export interface TelemetryChild extends AsyncDisposable {
   /** The file of the manager it belongs to. */
   readonly logPath: string
-  /** As {@link TelemetryManager.log}, with the bound fields under those of `data`. */
+  /** As {@link TelemetryManager.initialize}. */
+  initialize(): Promise<void>
+  /** As {@link TelemetryManager.log}; where `data` has a bound field itself, its own value is kept. */
   log(level: LogLevel, data: object): Promise<void>
   /** As {@link TelemetryManager.flush}. */
   flush(): Promise<void>
+  /** Flushes; the manager it belongs to stays open. */
+  close(): Promise<void>
+  /** As {@link TelemetryManager.stats}: the counters of the whole manager. */
+  stats(): TelemetryStats
   /** A child with further fields. */
   child(bindings: object): TelemetryChild
 }
@@ -212,12 +228,12 @@ export class TelemetryManager implements AsyncDisposable {
    */
   constructor(config?: TelemetryConfig)
 
-  /** The absolute path of the log file. */
-  readonly logPath: string
+  /** The path of the log file, as it was given. */
+  get logPath(): string
 
   /**
    * Creates the directory and the ring, and takes over what killed processes left behind. Calling it
-   * again does nothing.
+   * again does nothing; `log` calls it where nobody has.
    *
    * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable),
    *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version) or `ERR_PLIMSOLL_CLOSED`
@@ -230,8 +246,10 @@ export class TelemetryManager implements AsyncDisposable {
    * @param level an entry below `minLevel` is ignored
    * @param data the fields. Keys with `null` or `undefined` are left out; a long text under `error`
    *   is shortened; `Error` objects, `BigInt`, `Map`, `Set`, `Date` and cycles are recorded as JSON
-   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` (no such level, or `data` is not an
-   *   object), `ERR_PLIMSOLL_CLOSED`, or `ERR_PLIMSOLL_OVERFLOW` (larger than the ring)
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` (no such level, or `data` is `null`,
+   *   `undefined`, a function or a symbol), `ERR_PLIMSOLL_CLOSED`, or `ERR_PLIMSOLL_OVERFLOW` (too many
+   *   entries wait for room). A caller who does not await is not taken down by a rejection: it is
+   *   never reported as unhandled
    * @example
    * await telemetry.log('error', { task: 'T-1', error: commandOutput })
    */
@@ -281,8 +299,10 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_OPEN'
   /** A file could not be written; what was accepted stays in the ring. */
   | 'ERR_PLIMSOLL_WRITE'
-  /** An entry is larger than the ring can ever hold. */
+  /** The ring is full and as many entries wait for room as may. */
   | 'ERR_PLIMSOLL_OVERFLOW'
+  /** A fault of Plimsoll itself was caught; the work goes on. */
+  | 'ERR_PLIMSOLL_INTERNAL'
   /** A ring file is of another version, or not ours; it was left alone. */
   | 'ERR_PLIMSOLL_UNSUPPORTED_RING'
   /** The native addon could not be loaded. */

@@ -2,9 +2,9 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/__test__/**/*.test.js'],
-  // `npm/` and build output hold further package.json files of the same name.
-  modulePathIgnorePatterns: ['<rootDir>/npm/', '<rootDir>/target/'],
+  testMatch: ['**/*.test.js'],
+  // Elsewhere lie further packages, build output and programs that are broken on purpose.
+  roots: ['<rootDir>/__test__'],
   // For the busiest machine; no test waits for time to pass.
   testTimeout: 60_000,
 }

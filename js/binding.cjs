@@ -577,4 +577,15 @@ if (!nativeBinding) {
 
 module.exports = nativeBinding
 module.exports.ringKind = nativeBinding.ringKind
+module.exports.telemetryBeginLarge = nativeBinding.telemetryBeginLarge
+module.exports.telemetryCheckRedaction = nativeBinding.telemetryCheckRedaction
+module.exports.telemetryClose = nativeBinding.telemetryClose
+module.exports.telemetryEndLarge = nativeBinding.telemetryEndLarge
+module.exports.telemetryExtendLarge = nativeBinding.telemetryExtendLarge
+module.exports.telemetryFlush = nativeBinding.telemetryFlush
+module.exports.telemetryHold = nativeBinding.telemetryHold
+module.exports.telemetryOpen = nativeBinding.telemetryOpen
+module.exports.telemetryRelease = nativeBinding.telemetryRelease
+module.exports.telemetryStats = nativeBinding.telemetryStats
+module.exports.telemetryWantRoom = nativeBinding.telemetryWantRoom
 module.exports.version = nativeBinding.version

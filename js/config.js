@@ -50,7 +50,7 @@ const { PlimsollConfigError, quote } = require('./errors.js')
  * @property {unknown} default
  * @property {string} allowed what is accepted, for the message
  * @property {(value: unknown) => unknown} read gives the value to use, or throws a `TypeError`
- *   or `RangeError` when it is not allowed
+ *   or `RangeError` when it is not allowed; any other error is passed on as it is
  */
 /** @typedef {NumberOption | StringOption | BooleanOption | ChoiceOption | FunctionOption | CustomOption} Option */
 /** @typedef {Readonly<Record<string, Option>>} Schema */
@@ -79,7 +79,7 @@ function readConfig(component, schema, given) {
   const source = /** @type {Record<string, unknown>} */ (given ?? {})
   const config = Object.create(null)
   for (const key of Object.keys(schema)) {
-    const option = /** @type {Option} */ (schema[key])
+    const option = schema[key]
     const value = readProperty(component, source, key, option)
     config[key] = value === undefined ? option.default : value
   }
@@ -109,6 +109,7 @@ function readProperty(component, source, key, option) {
     try {
       return option.read(value)
     } catch (cause) {
+      if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause
       throw new PlimsollConfigError(component, { key, value, allowed: option.allowed, cause })
     }
   }
@@ -127,7 +128,7 @@ function isConfigured(source, key) {
   /** @type {object | null} */
   let holder = source
   while (holder !== null) {
-    const parent = /** @type {object | null} */ (Object.getPrototypeOf(holder))
+    const parent = Object.getPrototypeOf(holder)
     const isRoot = parent === null && Object.hasOwn(holder, 'hasOwnProperty')
     if (Object.hasOwn(holder, key)) return !isRoot
     holder = parent
@@ -231,18 +232,18 @@ function editDistance(from, to) {
     for (let column = 1; column <= to.length; column++) {
       const substitution = from[row - 1] === to[column - 1] ? 0 : 1
       let cost = Math.min(
-        /** @type {number} */ (last[column]) + 1,
-        /** @type {number} */ (current[column - 1]) + 1,
-        /** @type {number} */ (last[column - 1]) + substitution,
+        last[column] + 1,
+        current[column - 1] + 1,
+        last[column - 1] + substitution,
       )
       const isSwap = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-      if (isSwap) cost = Math.min(cost, /** @type {number} */ (beforeLast[column - 2]) + 1)
+      if (isSwap) cost = Math.min(cost, beforeLast[column - 2] + 1)
       current.push(cost)
     }
     beforeLast = last
     last = current
   }
-  return /** @type {number} */ (last[to.length])
+  return last[to.length]
 }
 
 module.exports = { readConfig, nearestKey }

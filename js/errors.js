@@ -13,7 +13,8 @@ const ERROR_CODES = Object.freeze({
   ERR_PLIMSOLL_CLOSED: 'the object was used after it was closed',
   ERR_PLIMSOLL_OPEN: 'a file or directory could not be opened or created',
   ERR_PLIMSOLL_WRITE: 'a file could not be written; what was accepted stays in the ring',
-  ERR_PLIMSOLL_OVERFLOW: 'an entry is larger than the ring can ever hold',
+  ERR_PLIMSOLL_OVERFLOW: 'the ring is full and as many entries wait for room as may',
+  ERR_PLIMSOLL_INTERNAL: 'a fault of Plimsoll itself was caught; the work goes on',
   ERR_PLIMSOLL_UNSUPPORTED_RING: 'a ring file is of another version, or not ours; it was left alone',
   ERR_PLIMSOLL_NATIVE: 'the native addon could not be loaded',
 })

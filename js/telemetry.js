@@ -28,7 +28,7 @@ const CLOSE_PATIENCE_MS = 5000
 const RING_FACTOR = 8
 
 /** @type {import('./config.js').Schema} */
-const SCHEMA = {
+const TELEMETRY_OPTIONS = {
   logPath: { type: 'string', default: 'state/analytics/autopilot_policy_history.jsonl' },
   rotationThreshold: { type: 'number', integer: true, unit: 'bytes', min: 1, max: Number.MAX_SAFE_INTEGER, default: 10_000_000 },
   bufferSize: { type: 'number', integer: true, unit: 'entries', min: 1, max: 1_000_000, default: 1000 },
@@ -37,8 +37,8 @@ const SCHEMA = {
   enableCompression: { type: 'boolean', default: true },
   compression: { type: 'choice', choices: ['gzip', 'zstd'], default: 'gzip' },
   retentionDays: { type: 'number', unit: 'days', min: 0, max: 36_500, default: 30 },
-  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: /** @type {any} */ (undefined), optional: true },
-  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: /** @type {any} */ (undefined), optional: true },
+  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: undefined },
+  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: undefined },
   minLevel: { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info' },
   ringBytes: { type: 'number', integer: true, unit: 'bytes', min: 65_536, max: 2 ** 30, default: 4_194_304 },
   overflow: { type: 'choice', choices: ['wait', 'drop-lowest'], default: 'wait' },
@@ -67,7 +67,7 @@ function readRedact(value) {
   if (typeof value !== 'object' || !Array.isArray(paths) || typeof secrets !== 'boolean') throw new TypeError('redact')
   const bytes = paths.reduce((sum, path) => sum + (typeof path === 'string' ? Buffer.byteLength(JSON.stringify(path)) : Infinity), 0)
   if (paths.length > MAX_REDACT_PATHS || bytes > MAX_REDACT_BYTES) throw new RangeError('too many or too long paths')
-  const problem = paths.length === 0 ? null : loadNative().telemetryCheckRedaction(paths)
+  const problem = paths.length === 0 ? null : native.telemetryCheckRedaction(paths)
   if (problem !== null) throw new TypeError(problem)
   return { paths: [...paths], secrets }
 }
@@ -131,7 +131,7 @@ function rejected(error) {
  * @param {{ code?: string, message?: string, cause?: string }} event
  */
 function errorOf(event) {
-  const code = event.code ?? 'ERR_PLIMSOLL_WRITE'
+  const code = /** @type {import('./errors.js').ErrorCode} */ (event.code ?? 'ERR_PLIMSOLL_WRITE')
   const cause = event.cause === undefined ? undefined : Object.assign(new Error(event.cause), { code: event.cause })
   return new PlimsollError(event.message ?? code, { code, cause })
 }
@@ -205,7 +205,8 @@ class TelemetryManager {
 
   /** @param {object} [config] */
   constructor(config) {
-    const settings = readConfig('TelemetryManager', SCHEMA, config)
+    useNative()
+    const settings = readConfig('TelemetryManager', TELEMETRY_OPTIONS, config)
     this.#settings = settings
     this.#minimum = levelNumber(settings.minLevel)
     const tell = settings.onError ?? warnOnce()
@@ -228,7 +229,6 @@ class TelemetryManager {
     const settings = this.#settings
     const weak = new WeakRef(this)
     try {
-      useNative()
       this.#handle = native.telemetryOpen({
         path: settings.logPath,
         rotationThreshold: settings.rotationThreshold,
@@ -245,7 +245,10 @@ class TelemetryManager {
         sync: settings.durability === 'disk',
         redactPaths: settings.redact.paths,
         redactSecrets: settings.redact.secrets
-      }, (/** @type {any} */ event) => weak.deref()?.#hear(event))
+      }, (/** @type {any} */ event) => {
+        const manager = weak.deref()
+        if (manager !== undefined) manager.#hear(event)
+      })
       collected.register(this, this.#handle, this)
       await this.#answer('opened', 0)
     } catch (error) {
@@ -502,7 +505,10 @@ class TelemetryManager {
     this.#handle = -1
   }
 
-  /** What the handle has done; see `index.d.ts`. */
+  /**
+   * What the handle has done; see `index.d.ts`.
+   * @returns {import('../index.js').TelemetryStats}
+   */
   stats() {
     const numbers = this.#handle >= 0 ? native.telemetryStats(this.#handle) : this.#lastStats
     return shapeStats(numbers, this.#refused, this.#waiting.length + this.#largeWaiting, this.#settings)
@@ -582,6 +588,7 @@ class TelemetryChild {
     this.#bindings = { ...bindings }
   }
 
+  /** @returns {string} */
   get logPath() {
     return this.#parent.logPath
   }
@@ -612,6 +619,7 @@ class TelemetryChild {
     return this.#parent.flush()
   }
 
+  /** @returns {import('../index.js').TelemetryStats} */
   stats() {
     return this.#parent.stats()
   }
@@ -679,7 +687,8 @@ function shapeStats(numbers, refused, waiting, settings) {
       truncated,
       redacted,
       waiting,
-      dropped: Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]])),
+      dropped: /** @type {Record<import('../index.js').LogLevel, number>} */ (
+        Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]]))),
       recovered,
       damaged
     },
@@ -701,4 +710,4 @@ function shapeStats(numbers, refused, waiting, settings) {
   }
 }
 
-module.exports = { TelemetryManager }
+module.exports = { TelemetryManager, TELEMETRY_OPTIONS }

@@ -1,8 +1,8 @@
 // The project's tests as stages, for `npm test` and `npm run ready`.
 //
 // Jest runs twice because users run it both ways: in parallel workers each test process has the
-// addon to itself, in band all files share one. The tests in packaging/ and exit/ start processes of
-// their own, to which Jest's mode makes no difference: they run once.
+// addon to itself, in band all files share one. Tests that watch processes of their own, to which
+// Jest's mode makes no difference, run once; so do the tests of the package.
 
 import { cargoTests, checkWithTool, jestTests, vitestTests } from './stages.mjs'
 
@@ -10,7 +10,7 @@ export const testStages = [
   cargoTests('Rust tests without Node', ['--no-default-features', '--locked']),
   cargoTests('Rust tests', ['--locked']),
   jestTests('Jest, parallel', ['--maxWorkers=2']),
-  jestTests('Jest, in band', ['--runInBand', '--testPathIgnorePatterns', '/__test__/(packaging|exit)/']),
+  jestTests('Jest, in band', ['--runInBand', '--testPathIgnorePatterns', '/__test__/(packaging|exit|processes|torture)/']),
   vitestTests('threads'),
   vitestTests('forks'),
   checkWithTool('types of the facade', 'tsc', ['-p', '.']),

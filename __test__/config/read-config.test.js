@@ -3,7 +3,7 @@
 const { execFileSync } = require('node:child_process')
 const path = require('node:path')
 const vm = require('node:vm')
-const { PlimsollConfigError } = require('plimsoll')
+const { PlimsollConfigError, PlimsollError } = require('plimsoll')
 const { readConfig, nearestKey } = require('../../js/config.js')
 
 /** @type {import('../../js/config.js').Schema} */
@@ -110,6 +110,13 @@ describe('a value that is not allowed', () => {
   test('never runs its own code to be described', () => {
     const trap = new Proxy({}, { get: () => { throw new Error('touched') }, getPrototypeOf: () => { throw new Error('touched') } })
     expect(refusal({ size: trap }).message).toContain('an object')
+  })
+
+  test('is not the reason given when a custom check itself fails', () => {
+    const cause = new PlimsollError('no addon', { code: 'ERR_PLIMSOLL_NATIVE' })
+    const read = () => { throw cause }
+    const schema = { list: { type: 'custom', default: undefined, allowed: 'an array', read } }
+    expect(() => readConfig('Thing', schema, { list: [] })).toThrow(cause)
   })
 
   test('carries the cause of a custom check', () => {

@@ -21,7 +21,7 @@ afterEach(() => rmSync(copy, { recursive: true, force: true }))
 
 /** What `code` reports about the error it throws in a process of its own. */
 const failureOf = (code) => {
-  const script = `
+  const script = `(async () => {
     const plimsoll = require(${JSON.stringify(copy)})
     try {
       ${code}
@@ -33,12 +33,13 @@ const failureOf = (code) => {
         message: error.message,
         cause: error.cause instanceof Error ? error.cause.message : null,
       }))
-    }`
+    }
+  })()`
   const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: '' }
   return JSON.parse(execFileSync(process.execPath, ['-e', script], { cwd: tmpdir(), encoding: 'utf8', env }))
 }
 
-test('without an addon the package can be required, and constructing names platform, libc, Node and build', () => {
+test('without an addon the package can be required, and using it names platform, libc, Node and build', () => {
   const failure = failureOf('new plimsoll.TelemetryManager()')
   expect(failure).toMatchObject({ isOurs: true, code: 'ERR_PLIMSOLL_NATIVE' })
   expect(failure.message).toContain(`(${describePlatform()})`)

@@ -7,7 +7,6 @@ const path = require('node:path')
 const ts = require('typescript')
 const plimsoll = require('plimsoll')
 const { ERROR_CODES } = require('../../js/errors.js')
-const { TELEMETRY_OPTIONS } = require('../../js/telemetry.js')
 
 const ROOT = path.resolve(__dirname, '../..')
 const TYPES_FILE = path.join(ROOT, 'index.d.ts')
@@ -70,7 +69,27 @@ describe.each(declared(ts.SyntaxKind.ClassDeclaration).map((statement) => [state
   },
 )
 
+/** The table of options a class hands to `readConfig`, overheard while one is constructed. */
+const optionsOf = (load) => {
+  let options
+  jest.isolateModules(() => {
+    jest.doMock('../../js/config.js', () => {
+      const { readConfig } = jest.requireActual('../../js/config.js')
+      return {
+        readConfig(component, schema, given) {
+          options = schema
+          return readConfig(component, schema, given)
+        },
+      }
+    })
+    new (load())()
+    jest.dontMock('../../js/config.js')
+  })
+  return options
+}
+
 describe('TelemetryConfig', () => {
+  const TELEMETRY_OPTIONS = optionsOf(() => require('../../js/telemetry.js').TelemetryManager)
   const members = named(ts.SyntaxKind.InterfaceDeclaration, 'TelemetryConfig').members
 
   test('has the options the code reads', () => {
@@ -80,7 +99,7 @@ describe('TelemetryConfig', () => {
   test.each(members.map((member) => [memberName(member), member]))('documents the default of %s', (name, member) => {
     const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
     const literal = tag.comment.replace(/ \(.*\)$/, '')
-    expect(new Function(`return ${literal}`)()).toEqual(TELEMETRY_OPTIONS[name].default)
+    expect(new Function(`return (${literal})`)()).toEqual(TELEMETRY_OPTIONS[name].default)
   })
 })
 

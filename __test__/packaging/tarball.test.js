@@ -29,9 +29,15 @@ const npm = (args, { cwd, env = {} }) =>
 
 const runInProject = (...args) => spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env: cleanEnvironment() })
 
-const USE = `
-  const { TelemetryManager, PlimsollError, capabilities } = plimsoll
-  console.log(JSON.stringify({ ...capabilities(), manager: typeof new TelemetryManager(), isError: PlimsollError.prototype instanceof Error }))`
+/** Logs one entry to `logPath` and reports what the installed package can do. */
+const use = (logPath) => `
+  (async () => {
+    const telemetry = new plimsoll.TelemetryManager({ logPath: ${JSON.stringify(logPath)} })
+    await telemetry.initialize()
+    await telemetry.log('info', { task: 'T-1' })
+    await telemetry.close()
+    console.log(JSON.stringify(plimsoll.capabilities()))
+  })()`
 
 beforeAll(() => {
   work = realpathSync(mkdtempSync(path.join(tmpdir(), 'plimsoll-tarball-')))
@@ -71,21 +77,24 @@ test('installing it brings the run-time dependencies and no more', () => {
 })
 
 test('the command in the load error builds it, and it works under require, import and npx', () => {
-  const before = runInProject('-e', `const plimsoll = require('plimsoll'); ${USE}`)
+  const before = runInProject('-e', `const plimsoll = require('plimsoll'); ${use('before.jsonl')}`)
   expect(before.status).not.toBe(0)
   expect(before.stderr).toContain('ERR_PLIMSOLL_NATIVE')
   const [, command] = before.stderr.match(/: npm (explore .+)$/m)
 
   npm(command.split(' '), { cwd: project, env: { CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target') } })
 
-  const expected = { platform: process.platform, arch: process.arch, version: packed.version, manager: 'object', isError: true }
-  const required = runInProject('-e', `const plimsoll = require('plimsoll'); ${USE}`)
-  expect(required.stderr).toBe('')
-  expect(JSON.parse(required.stdout)).toMatchObject(expected)
-
-  const imported = runInProject('--input-type=module', '-e', `import * as plimsoll from 'plimsoll'; ${USE}`)
-  expect(imported.stderr).toBe('')
-  expect(JSON.parse(imported.stdout)).toMatchObject(expected)
+  const ways = {
+    require: ['-e', `const plimsoll = require('plimsoll'); ${use('require.jsonl')}`],
+    import: ['--input-type=module', '-e', `import * as plimsoll from 'plimsoll'; ${use('import.jsonl')}`],
+  }
+  for (const [way, args] of Object.entries(ways)) {
+    const { stdout, stderr } = runInProject(...args)
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toMatchObject({ platform: process.platform, arch: process.arch, version: packed.version })
+    const line = JSON.parse(readFileSync(path.join(project, `${way}.jsonl`), 'utf8'))
+    expect(line).toMatchObject({ level: 'info', data: { task: 'T-1' } })
+  }
 
   const addon = path.join(project, 'node_modules', 'plimsoll', 'js', `plimsoll.${platformTriple()}.node`)
   expect(existsSync(addon)).toBe(true)

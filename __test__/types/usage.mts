@@ -39,6 +39,7 @@ const everything: Required<TelemetryConfig> = {
 }
 const redact: RedactConfig = { paths: ['a.b'], secrets: false }
 const telemetry = new TelemetryManager({ ...everything, redact })
+new TelemetryManager({ redact: false })
 
 // @ts-expect-error no such level
 new TelemetryManager({ minLevel: 'trace' })

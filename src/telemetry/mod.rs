@@ -18,6 +18,8 @@ pub mod profile;
 pub mod recovery;
 pub mod ring;
 pub mod runtime;
+#[cfg(test)]
+mod runtime_tests;
 pub mod sanitize;
 pub mod settings;
 mod writer;

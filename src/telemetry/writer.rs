@@ -408,12 +408,12 @@ impl Writer {
             client.waiting.again(now, FIRST_RETRY, LAST_RETRY);
         }
         let failure = Failure::of_log(error, client.handle.fill().entries);
+        self.trouble(client, failure.clone());
         if !matches!(error, LogError::Busy) {
             for flush in client.flushes.drain(..) {
                 client.handle.tell(Event::Flushed(flush.token, Err(failure.clone())));
             }
         }
-        self.trouble(client, failure);
     }
 
     fn panicked(&mut self, client: &mut Client, panic: &(dyn std::any::Any + Send)) {
