@@ -99,6 +99,35 @@ function isPlainItem(item, depth) {
 }
 
 /**
+ * Whether an object is recorded by its own fields, rather than by what kind of thing it is.
+ * @param {any} value
+ */
+function isRecordedByFields(value) {
+  try {
+    return !(isArray(value) || types.isNativeError(value) || value instanceof Error || typeof value.toJSON === 'function' ||
+      types.isMap(value) || types.isSet(value) || types.isRegExp(value) || types.isAnyArrayBuffer(value) ||
+      ArrayBuffer.isView(value) || types.isBoxedPrimitive(value))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The fields of two objects as one, the second's before the first's. Getters are carried over, not
+ * called: one that throws is the affair of whoever reads it.
+ * @param {object} under
+ * @param {object} over
+ * @returns {object}
+ */
+function withFields(under, over) {
+  try {
+    return { ...under, ...over }
+  } catch {
+    return Object.create(null, { ...Object.getOwnPropertyDescriptors(under), ...Object.getOwnPropertyDescriptors(over) })
+  }
+}
+
+/**
  * The JSON text of anything, and whether it holds error records. Never throws.
  * @param {unknown} value
  * @returns {{ text: string, errors: boolean }}
@@ -297,4 +326,4 @@ function copyBinary(value) {
   return { type, length: bytes.length, base64: bytes.subarray(0, MAX_BYTES).toString('base64') }
 }
 
-module.exports = { isPlain, serialize }
+module.exports = { isPlain, isRecordedByFields, serialize, withFields }
