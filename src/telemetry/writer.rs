@@ -44,8 +44,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How long closing tries to write what is left before it leaves it in the ring.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long closing waits for archives being compressed; what is unfinished then the next start does.
-const COMPRESS_PATIENCE: Duration = Duration::from_secs(60);
+/// How long closing waits for archives being compressed; what is unfinished then is done in the
+/// background, or by the next start. More than a gigabyte takes.
+const COMPRESS_PATIENCE: Duration = Duration::from_secs(10);
 const COMPRESS_POLL: Duration = Duration::from_millis(5);
 /// Each kind of trouble is told once in this time.
 const TROUBLE_EVERY: Duration = Duration::from_secs(1);

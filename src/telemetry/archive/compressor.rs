@@ -16,7 +16,7 @@ use super::retention::{Retention, enforce};
 use crate::platform::clock::Clock;
 use crate::platform::filesystem::FileSystem;
 use crate::platform::thread::lower_priority;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,11 @@ use std::time::Duration;
 
 /// Jobs that may wait.
 pub const MAX_WAITING: usize = 256;
+/// Age is a matter of days: where it alone decides, a job for one archive looks through the directory
+/// no more often than this.
+const AGE_EVERY: Duration = Duration::from_secs(60);
+/// Logs whose last look is remembered.
+const MAX_REMEMBERED: usize = 256;
 /// How long dropping the compressor waits for its thread.
 const DROP_BOUND: Duration = Duration::from_secs(5);
 
@@ -108,6 +113,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    looked: HashMap<LogPaths, Duration>,
     queue: VecDeque<(Mark, Job)>,
     current: Option<(Mark, LogPaths)>,
     next: u64,
@@ -311,6 +317,22 @@ impl Shared {
         }
     }
 
+    fn retention_is_due(&self, job: &Job) -> bool {
+        let by_age_alone =
+            job.retention.max_archives.is_none() && job.retention.max_total_bytes.is_none();
+        let now = self.clock.monotonic();
+        let mut state = self.lock();
+        let looked = state.looked.get(&job.paths);
+        if by_age_alone && job.archive.is_some() && looked.is_some_and(|at| now - *at < AGE_EVERY) {
+            return false;
+        }
+        if state.looked.len() >= MAX_REMEMBERED {
+            state.looked.clear();
+        }
+        state.looked.insert(job.paths.clone(), now);
+        true
+    }
+
     fn work(&self, job: &Job) -> Report {
         let mut report = Report::default();
         let note = |report: &mut Report, error: Option<ArchiveError>| {
@@ -337,7 +359,7 @@ impl Shared {
                 note(&mut report, left.error);
             }
         }
-        if !self.stop.load(Ordering::Relaxed) {
+        if !self.stop.load(Ordering::Relaxed) && self.retention_is_due(job) {
             let now_ms = self.clock.wall_ms();
             let kept = enforce(&*self.fs, &job.paths, &job.retention, now_ms);
             report.deleted = kept.deleted;
