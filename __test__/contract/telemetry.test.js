@@ -436,11 +436,13 @@ describe('rotation', () => {
     const directory = temporaryDirectory()
     const named = (base, daysAgo, suffix = '.gz') =>
       `${base}.${new Date(Date.now() - daysAgo * 86_400_000).toISOString().replace(/[:.]/g, '-')}.jsonl${suffix}`
-    const old = [named('log', 8), named('log', 30)]
+    // The earlier of the time in the name and that of the last change counts.
+    const touched = named('log', 5)
+    const old = [named('log', 8), named('log', 30), touched]
     const kept = [named('log', 6), named('other', 30), named('log.more', 30), 'log.notes.jsonl.gz', 'log.jsonl.bak']
     for (const name of [...old, ...kept]) {
       fs.writeFileSync(path.join(directory, name), zlib.gzipSync('{"timestamp":1,"level":"info","data":{}}\n'))
-      const days = name.includes('T') ? 40 : 1
+      const days = name === touched ? 40 : 1
       fs.utimesSync(path.join(directory, name), new Date(), new Date(Date.now() - days * 86_400_000))
     }
     const manager = await start({ logPath: path.join(directory, 'log.jsonl'), retentionDays: 7 })
