@@ -101,7 +101,9 @@ async function printText(terminal, write, file, { report, error }) {
 
 /** @param {{ bytesIn: number, bytesOut: number }} report */
 function change({ bytesIn, bytesOut }) {
-  const percent = bytesIn === 0 ? 0 : Math.round((bytesOut / bytesIn - 1) * 100)
+  const times = bytesOut === 0 ? 1 : bytesIn / bytesOut
+  if (times >= 2) return `${times.toFixed(times < 9.95 ? 1 : 0)} times smaller`
+  const percent = Math.round((1 / times - 1) * 100)
   return percent === 0 ? 'the same' : `${percent > 0 ? '+' : ''}${percent} %`
 }
 
