@@ -434,16 +434,20 @@ describe('rotation', () => {
 
   test('archives older than retentionDays are deleted, younger ones and strangers stay', async () => {
     const directory = temporaryDirectory()
-    const named = (base, daysAgo, suffix = '.gz') =>
-      `${base}.${new Date(Date.now() - daysAgo * 86_400_000).toISOString().replace(/[:.]/g, '-')}.jsonl${suffix}`
-    // The earlier of the time in the name and that of the last change counts.
-    const touched = named('log', 5)
-    const old = [named('log', 8), named('log', 30), touched]
-    const kept = [named('log', 6), named('other', 30), named('log.more', 30), 'log.notes.jsonl.gz', 'log.jsonl.bak']
-    for (const name of [...old, ...kept]) {
+    /** An archive of `base` that was made, and last written to, so many days ago. */
+    const leave = (base, days) => {
+      const time = new Date(Date.now() - days * 86_400_000)
+      const name = `${base}.${time.toISOString().replace(/[:.]/g, '-')}.jsonl.gz`
       fs.writeFileSync(path.join(directory, name), zlib.gzipSync('{"timestamp":1,"level":"info","data":{}}\n'))
-      const days = name === touched ? 40 : 1
-      fs.utimesSync(path.join(directory, name), new Date(), new Date(Date.now() - days * 86_400_000))
+      fs.utimesSync(path.join(directory, name), time, time)
+      return name
+    }
+    const old = [leave('log', 8), leave('log', 30)]
+    const kept = [leave('log', 6), leave('other', 30), leave('log.more', 30)]
+    for (const name of ['log.notes.jsonl.gz', 'log.jsonl.bak', 'log.2020.jsonl']) {
+      fs.writeFileSync(path.join(directory, name), 'mine')
+      fs.utimesSync(path.join(directory, name), 0, 0)
+      kept.push(name)
     }
     const manager = await start({ logPath: path.join(directory, 'log.jsonl'), retentionDays: 7 })
     await eventually('the old archives to go', () => old.every((name) => !fs.existsSync(path.join(directory, name))))
