@@ -576,6 +576,13 @@ if (!nativeBinding) {
 }
 
 module.exports = nativeBinding
+module.exports.commandLineCompact = nativeBinding.commandLineCompact
+module.exports.commandLinePoll = nativeBinding.commandLinePoll
+module.exports.commandLineRecover = nativeBinding.commandLineRecover
+module.exports.commandLineRelease = nativeBinding.commandLineRelease
+module.exports.commandLineStats = nativeBinding.commandLineStats
+module.exports.commandLineStop = nativeBinding.commandLineStop
+module.exports.commandLineTail = nativeBinding.commandLineTail
 module.exports.ringKind = nativeBinding.ringKind
 module.exports.telemetryBeginLarge = nativeBinding.telemetryBeginLarge
 module.exports.telemetryCheckRedaction = nativeBinding.telemetryCheckRedaction

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod batch;
+pub mod compact;
 pub mod counters;
 pub mod dedup;
 pub mod drain;
@@ -23,4 +24,5 @@ pub mod runtime;
 mod runtime_tests;
 pub mod sanitize;
 pub mod settings;
+pub mod survey;
 mod writer;

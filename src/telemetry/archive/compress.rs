@@ -1,31 +1,22 @@
 //! From a plain archive to a compressed one.
 //!
-//! gzip archives are concatenated members (RFC 1952, 2.2) of up to 1 MiB of input each, made by
-//! libdeflate at level 6; zstd archives are one frame at level 3 with a checksum. Both take constant
-//! memory, under 4 MiB, whatever the archive's size. The new file has the plain one's permissions.
+//! Memory is constant ([`super::encode`]) whatever the archive's size. The new file has the plain one's
+//! permissions.
 //!
 //! Failing anywhere leaves the plain archive as it was. The temporary file is removed; where even that
 //! fails, or the process dies, the next start does it ([`super::leftovers`]).
 
 use super::super::paths::{Compression, LogPaths};
 use super::decode::{FileReader, decode, read_full};
+use super::encode::{Encoder, FileWriter};
 use super::error::ArchiveError;
 use crate::platform::filesystem::FileSystem;
-use libdeflater::{CompressionLvl, Compressor as Deflater};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use zstd::stream::raw::CParameter;
 
-/// Input bytes of one gzip member.
-const MEMBER: usize = 1 << 20;
-const GZIP_LEVEL: i32 = 6;
-const ZSTD_LEVEL: i32 = 3;
-/// 1 MiB: half of what the level would take, for a thirtieth of the ratio.
-const ZSTD_WINDOW_LOG: u32 = 20;
-const ZSTD_READ: usize = 131_072;
-const COMPARED: usize = 65_536;
+const BUFFER: usize = 262_144;
 
 /// What compressing an archive came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,104 +166,29 @@ fn write_temporary(
     remove(fs, temporary)?;
     let file = fs.create_new(temporary).map_err(ArchiveError::io("create", temporary))?;
     fs.copy_access(plain, &file).map_err(ArchiveError::io("copy the permissions to", temporary))?;
-    let mut output = Output { fs, file: &file, written: 0 };
-    let mut input = Input { fs, file: plain, path: plain_path, read: 0, stop };
-    match compression {
-        Compression::Zstd => write_zstd(&mut input, &mut output, temporary)?,
-        _ => write_gzip(&mut input, &mut output, temporary)?,
+    let failed = || ArchiveError::io("write", temporary);
+    let mut encoder = Encoder::new(FileWriter::new(fs, &file), compression).map_err(failed())?;
+    let mut buffer = vec![0; BUFFER];
+    let mut read = 0;
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Err(ArchiveError::Stopped);
+        }
+        let count = read_full(|buffer| fs.read(plain, buffer), &mut buffer)
+            .map_err(ArchiveError::io("read", plain_path))?;
+        if count == 0 {
+            break;
+        }
+        encoder.write_all(&buffer[..count]).map_err(failed())?;
+        read += count as u64;
     }
-    let (read, written) = (input.read, output.written);
+    let written = encoder.finish().map_err(failed())?.written;
     fs.sync_data(&file).map_err(ArchiveError::io("sync", temporary))?;
     let length = fs.status(plain).map_err(ArchiveError::io("look at", plain_path))?.length;
     if length != read {
         return Err(ArchiveError::Changed(plain_path.to_owned()));
     }
     Ok((read, written))
-}
-
-struct Input<'a> {
-    fs: &'a dyn FileSystem,
-    file: &'a File,
-    path: &'a Path,
-    read: u64,
-    stop: &'a AtomicBool,
-}
-
-impl Input<'_> {
-    /// Fills the buffer as far as the archive goes.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(ArchiveError::Stopped);
-        }
-        let count = read_full(|buffer| self.fs.read(self.file, buffer), buffer)
-            .map_err(ArchiveError::io("read", self.path))?;
-        self.read += count as u64;
-        Ok(count)
-    }
-}
-
-struct Output<'a> {
-    fs: &'a dyn FileSystem,
-    file: &'a File,
-    written: u64,
-}
-
-impl Write for Output<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.fs.write(self.file, bytes)?;
-        self.written += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn write_gzip(
-    input: &mut Input<'_>,
-    output: &mut Output<'_>,
-    temporary: &Path,
-) -> Result<(), ArchiveError> {
-    let level = CompressionLvl::new(GZIP_LEVEL).unwrap_or_default();
-    let mut deflater = Deflater::new(level);
-    let mut plain = vec![0; MEMBER];
-    let mut member = vec![0; deflater.gzip_compress_bound(MEMBER)];
-    let failed = || ArchiveError::io("write", temporary);
-    loop {
-        let count = input.fill(&mut plain)?;
-        // An empty archive still needs a member: an empty file is no gzip file.
-        if count == 0 && output.written > 0 {
-            return Ok(());
-        }
-        let length = deflater
-            .gzip_compress(&plain[..count], &mut member)
-            .map_err(|error| failed()(io::Error::other(error)))?;
-        output.write_all(&member[..length]).map_err(failed())?;
-        if count < MEMBER {
-            return Ok(());
-        }
-    }
-}
-
-fn write_zstd(
-    input: &mut Input<'_>,
-    output: &mut Output<'_>,
-    temporary: &Path,
-) -> Result<(), ArchiveError> {
-    let failed = || ArchiveError::io("write", temporary);
-    let mut encoder = zstd::stream::write::Encoder::new(output, ZSTD_LEVEL).map_err(failed())?;
-    encoder.set_parameter(CParameter::WindowLog(ZSTD_WINDOW_LOG)).map_err(failed())?;
-    encoder.include_checksum(true).map_err(failed())?;
-    let mut plain = vec![0; ZSTD_READ];
-    loop {
-        let count = input.fill(&mut plain)?;
-        if count == 0 {
-            break;
-        }
-        encoder.write_all(&plain[..count]).map_err(failed())?;
-    }
-    encoder.finish().map(|_| ()).map_err(failed())
 }
 
 enum Comparison {
@@ -303,7 +219,7 @@ fn compare(
     let original = open(plain)?;
     let mut decoded = decode(FileReader::new(fs, open(compressed)?), compression)
         .map_err(ArchiveError::io("read", compressed))?;
-    let (mut expected, mut found) = (vec![0; COMPARED], vec![0; COMPARED]);
+    let (mut expected, mut found) = (vec![0; BUFFER], vec![0; BUFFER]);
     let mut differs = false;
     loop {
         if stop.load(Ordering::Relaxed) {

@@ -23,3 +23,4 @@ pub use filter::{Filter, Meta, Pattern, PatternError};
 pub use lines::{LINE_BOUND, LineSplitter, Piece};
 pub use reader::{ReadError, ReadReport, ReadSettings, read_log};
 pub use sources::{Named, resolve};
+pub(super) use sources::{archives, open_archive, open_regular, rings};

@@ -51,7 +51,7 @@ pub fn resolve(fs: &dyn FileSystem, path: &Path) -> Result<Named, ReadError> {
 }
 
 /// How a file is compressed, by its name.
-pub(in super::super) fn compression_of(name: &str) -> Compression {
+fn compression_of(name: &str) -> Compression {
     match name.rsplit_once('.') {
         Some((_, "gz")) => Compression::Gzip,
         Some((_, "zst")) => Compression::Zstd,
