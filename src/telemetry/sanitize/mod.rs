@@ -200,3 +200,6 @@ fn hash_of(text: &[u8]) -> ErrorHash {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod oracle_tests;

@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
         let active_end = self.stack.active.len();
         let frame = match frames.last() {
             None => Frame::root(start, is_object, active_end),
-            Some(parent) => parent.child(start, is_object, active_end, self.notes.errors.len()),
+            Some(parent) => parent.child(start, is_object, active_end),
         };
         frames.push(frame);
         let first = json::skip_space(self.json, start + 1);
@@ -249,7 +249,6 @@ impl<'a> Walk<'a> {
 
     fn close_record(&mut self, frame: &Frame, at: usize, beside: bool) -> Record {
         let hash = hash_of(self.json.get(frame.start..=at).unwrap_or_default());
-        self.notes.errors.truncate(frame.errors_before);
         if frame.shortened && !beside {
             if let Some(member) = frame.hash_member(Slot::Plain) {
                 let text = self.notes.hash_value(&hash);
@@ -278,10 +277,10 @@ impl<'a> Walk<'a> {
         let drops_null = frame.plain && frame.is_object;
         match (value, item.meaning) {
             (Value::Null, _) if drops_null => return self.leave_out(end),
-            _ if item.redact => self.blacken(start, end),
             (Value::Other, Meaning::Mark) if self.json.get(start..end) == Some(b"1") => {
                 return self.begin_record(end);
             }
+            _ if item.redact => self.blacken(start, end),
             (Value::String { escaped }, Meaning::RecordText) => {
                 let text = json::decode(inside(self.json, start, end), escaped);
                 let (shown, shortened) = self.shown(&text, start, end);
@@ -393,28 +392,38 @@ impl<'a> Walk<'a> {
         let depth = self.stack.frames.len();
         let Some(frame) = self.stack.frames.last_mut() else { return };
         let hash = error.hash;
-        match frame.hash_member(slot) {
-            // The hash stands before the text: it is set there.
-            Some(member) if error.shortened => {
-                let text = self.notes.hash_value(&hash);
-                self.notes.body.set(member.body, member.start, member.end, text);
-                self.notes.reduced.set(member.reduced, member.start, member.end, text);
-                self.notes.reduced.set(error.reduced, frame.previous_end, end, Text::EMPTY);
+        let theirs = frame.hash_member(slot);
+        // A hash that stands before the text is set there.
+        if let (true, Some(member)) = (error.shortened, theirs) {
+            let text = self.notes.hash_value(&hash);
+            self.notes.body.set(member.body, member.start, member.end, text);
+            self.notes.reduced.set(member.reduced, member.start, member.end, text);
+        } else if error.shortened {
+            let text = self.notes.hash_member(",", slot.hash_key(), &hash, "");
+            self.notes.body.push(end, end, text);
+            if frame.in_record {
+                self.notes.reduced.push(end, end, text);
             }
-            Some(member) if is_hash(self.json, member.start, member.end, &hash) => {
+        }
+        if theirs.is_none() {
+            frame.set_error_member(slot, Some(error));
+        }
+        // What is inside an error record goes or stays with it.
+        if frame.in_record {
+            return;
+        }
+        match theirs {
+            None => {
+                let text = self.notes.hash_member("", slot.hash_key(), &hash, "");
+                self.notes.reduced.set(error.reduced, frame.item.start, end, text);
+            }
+            Some(member)
+                if error.shortened || is_hash(self.json, member.start, member.end, &hash) =>
+            {
                 self.notes.reduced.set(error.reduced, frame.previous_end, end, Text::EMPTY);
             }
             // Somebody else's hash: leaving the text out would leave nothing that names it.
             Some(_) => {}
-            None => {
-                if error.shortened {
-                    let text = self.notes.hash_member(",", slot.hash_key(), &hash, "");
-                    self.notes.body.push(end, end, text);
-                }
-                let text = self.notes.hash_member("", slot.hash_key(), &hash, "");
-                self.notes.reduced.set(error.reduced, frame.item.start, end, text);
-                frame.set_error_member(slot, Some(error));
-            }
         }
         let rank = match (frame.place, slot) {
             (Place::Root, Slot::Plain) => 0,
@@ -434,6 +443,7 @@ impl<'a> Walk<'a> {
                 self.notes.body.set(body, frame.previous_end, end, Text::EMPTY);
                 self.notes.reduced.set(reduced, frame.previous_end, end, Text::EMPTY);
             }
+            Some(_) if frame.in_record => {}
             Some(error) if is_hash(self.json, start, end, &error.hash) => {
                 self.notes.reduced.set(reduced, frame.previous_end, end, Text::EMPTY);
             }
