@@ -39,8 +39,7 @@ pub fn condense(text: &str, limit: usize) -> Cow<'_, str> {
 /// The length in UTF-16 units.
 pub(super) fn utf16_len(text: &str) -> usize {
     // One for every character, and one more for those of four bytes.
-    text.bytes().filter(|byte| byte & 0xC0 != 0x80).count()
-        + text.bytes().filter(|byte| *byte >= 0xF0).count()
+    text.chars().count() + text.bytes().filter(|byte| *byte >= 0xF0).count()
 }
 
 fn head_and_tail(text: &str, length: usize, limit: usize) -> String {

@@ -38,6 +38,7 @@ mod linter;
 mod notes;
 mod prefilter;
 pub mod redact;
+mod rules;
 pub mod secrets;
 mod typescript;
 mod walk;
