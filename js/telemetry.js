@@ -8,11 +8,12 @@
  */
 
 const { AsyncResource } = require('node:async_hooks')
+const path = require('node:path')
 const { setImmediate: afterOthers, setTimeout: later, clearTimeout: cancel } = require('node:timers')
 const { readConfig } = require('./config.js')
 const { PlimsollError } = require('./errors.js')
 const { native: loadNative } = require('./native.js')
-const { isPlain, serialize } = require('./serialize.js')
+const { isPlain, isRecordedByFields, serialize, withFields } = require('./serialize.js')
 
 const DAY_MS = 86_400_000
 /** Entries that may wait for room in the ring, and their UTF-16 units. More are refused. */
@@ -28,7 +29,7 @@ const CLOSE_PATIENCE_MS = 5000
 const RING_FACTOR = 8
 
 /** @type {import('./config.js').Schema} */
-const SCHEMA = {
+const TELEMETRY_OPTIONS = {
   logPath: { type: 'string', default: 'state/analytics/autopilot_policy_history.jsonl' },
   rotationThreshold: { type: 'number', integer: true, unit: 'bytes', min: 1, max: Number.MAX_SAFE_INTEGER, default: 10_000_000 },
   bufferSize: { type: 'number', integer: true, unit: 'entries', min: 1, max: 1_000_000, default: 1000 },
@@ -37,8 +38,8 @@ const SCHEMA = {
   enableCompression: { type: 'boolean', default: true },
   compression: { type: 'choice', choices: ['gzip', 'zstd'], default: 'gzip' },
   retentionDays: { type: 'number', unit: 'days', min: 0, max: 36_500, default: 30 },
-  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: /** @type {any} */ (undefined), optional: true },
-  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: /** @type {any} */ (undefined), optional: true },
+  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: undefined },
+  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: undefined },
   minLevel: { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info' },
   ringBytes: { type: 'number', integer: true, unit: 'bytes', min: 65_536, max: 2 ** 30, default: 4_194_304 },
   overflow: { type: 'choice', choices: ['wait', 'drop-lowest'], default: 'wait' },
@@ -67,19 +68,25 @@ function readRedact(value) {
   if (typeof value !== 'object' || !Array.isArray(paths) || typeof secrets !== 'boolean') throw new TypeError('redact')
   const bytes = paths.reduce((sum, path) => sum + (typeof path === 'string' ? Buffer.byteLength(JSON.stringify(path)) : Infinity), 0)
   if (paths.length > MAX_REDACT_PATHS || bytes > MAX_REDACT_BYTES) throw new RangeError('too many or too long paths')
-  const problem = paths.length === 0 ? null : loadNative().telemetryCheckRedaction(paths)
+  const problem = paths.length === 0 ? null : native.telemetryCheckRedaction(paths)
   if (problem !== null) throw new TypeError(problem)
   return { paths: [...paths], secrets }
 }
 
-/** @type {Record<string, number>} */
-const LEVELS = Object.assign(Object.create(null), { debug: 0, info: 1, warn: 2, error: 3 })
 const LEVEL_NAMES = ['debug', 'info', 'warn', 'error']
+
+/**
+ * A level's number, -1 for what is no level. Comparing interned strings beats any look-up.
+ * @param {unknown} level
+ */
+function levelNumber(level) {
+  return level === 'info' ? 1 : level === 'error' ? 3 : level === 'warn' ? 2 : level === 'debug' ? 0 : -1
+}
+
 /** Added to a level when the text may hold error records. */
 const ERROR_RECORDS = 4
 
-/** What the native store answers. */
-const STORED = 0
+/** What the native store answers when the entry is not in the ring. */
 const FULL = 1
 const DROPPED = 2
 const TOO_LARGE = 3
@@ -87,7 +94,7 @@ const CLOSED = 4
 
 /** @type {any} the addon, loaded with the first manager that is initialised */
 let native = null
-/** @type {(handle: number, level: number, json: string, length: number) => number} */
+/** @type {(target: number, json: string, length: number) => number | undefined} */
 let store
 
 function useNative() {
@@ -125,7 +132,7 @@ function rejected(error) {
  * @param {{ code?: string, message?: string, cause?: string }} event
  */
 function errorOf(event) {
-  const code = event.code ?? 'ERR_PLIMSOLL_WRITE'
+  const code = /** @type {import('./errors.js').ErrorCode} */ (event.code ?? 'ERR_PLIMSOLL_WRITE')
   const cause = event.cause === undefined ? undefined : Object.assign(new Error(event.cause), { code: event.cause })
   return new PlimsollError(event.message ?? code, { code, cause })
 }
@@ -161,7 +168,11 @@ class Queue {
 }
 
 /**
- * @typedef {{ level: number, text: string, resolve: () => void, reject: (error: unknown) => void }} Waiter
+ * @typedef {object} Waiter an entry that found no room yet
+ * @property {number} level with `ERROR_RECORDS`
+ * @property {string} text
+ * @property {() => void} resolve
+ * @property {(error: unknown) => void} reject
  * @typedef {{ resolve: () => void, reject: (error: unknown) => void }} Settle
  */
 
@@ -170,6 +181,8 @@ class TelemetryManager {
   #settings
   #minimum
   #handle = -1
+  /** The handle as the native store takes it while entries may go straight in, else -1. */
+  #target = -1
   /** @type {'new' | 'opening' | 'open' | 'closing' | 'closed'} */
   #state = 'new'
   /** @type {Promise<void> | null} */
@@ -197,14 +210,16 @@ class TelemetryManager {
 
   /** @param {object} [config] */
   constructor(config) {
-    const settings = readConfig('TelemetryManager', SCHEMA, config)
+    useNative()
+    const settings = readConfig('TelemetryManager', TELEMETRY_OPTIONS, config)
+    settings.logPath = path.resolve(settings.logPath)
     this.#settings = settings
-    this.#minimum = LEVELS[settings.minLevel]
+    this.#minimum = levelNumber(settings.minLevel)
     const tell = settings.onError ?? warnOnce()
     this.#onError = AsyncResource.bind(tell)
   }
 
-  /** The path the log was asked for at. */
+  /** Where the log is. */
   get logPath() {
     return this.#settings.logPath
   }
@@ -220,7 +235,6 @@ class TelemetryManager {
     const settings = this.#settings
     const weak = new WeakRef(this)
     try {
-      useNative()
       this.#handle = native.telemetryOpen({
         path: settings.logPath,
         rotationThreshold: settings.rotationThreshold,
@@ -237,7 +251,10 @@ class TelemetryManager {
         sync: settings.durability === 'disk',
         redactPaths: settings.redact.paths,
         redactSecrets: settings.redact.secrets
-      }, (/** @type {any} */ event) => weak.deref()?.#hear(event))
+      }, (/** @type {any} */ event) => {
+        const manager = weak.deref()
+        if (manager !== undefined) manager.#hear(event)
+      })
       collected.register(this, this.#handle, this)
       await this.#answer('opened', 0)
     } catch (error) {
@@ -249,6 +266,12 @@ class TelemetryManager {
     }
     if (this.#state === 'opening') this.#state = 'open'
     this.#storeWaiting()
+    this.#aim()
+  }
+
+  /** Lets entries go straight into the ring when nothing stands before them. */
+  #aim() {
+    this.#target = this.#state === 'open' && this.#waiting.length === 0 ? this.#handle * 8 : -1
   }
 
   /**
@@ -257,10 +280,8 @@ class TelemetryManager {
    * @returns {Promise<void>}
    */
   log(level, data) {
-    const code = LEVELS[level]
-    if (code === undefined) return rejected(levelError(level))
-    if (code < this.#minimum) return Promise.resolve()
-    let flags = code
+    let flags = levelNumber(level)
+    if (flags < this.#minimum) return flags < 0 ? rejected(levelError(level)) : Promise.resolve()
     let text
     if (typeof data === 'object' && data !== null) {
       try {
@@ -276,9 +297,9 @@ class TelemetryManager {
       text = serialized.text
       if (serialized.errors) flags |= ERROR_RECORDS
     }
-    if (this.#state === 'open' && this.#waiting.length === 0) {
-      const stored = store(this.#handle, flags, text, text.length)
-      if (stored === STORED || stored === DROPPED) return Promise.resolve()
+    if (this.#target >= 0) {
+      const stored = store(this.#target + flags, text, text.length)
+      if (stored === undefined || stored === DROPPED) return Promise.resolve()
       if (stored !== FULL) return this.#otherwise(stored, flags, text)
     }
     return this.#wait(flags, text)
@@ -309,10 +330,16 @@ class TelemetryManager {
     if (many || (this.#waitingUnits + text.length > MAX_WAITING_UNITS && this.#waiting.length > 0)) {
       return this.#refuse(flags)
     }
-    const promise = quiet(new Promise((resolve, reject) => {
-      this.#waiting.push({ level: flags, text, resolve, reject })
-    }))
+    const promise = new Promise((resolve, reject) => {
+      // Tens of thousands may wait: only one that is refused gets the handler that keeps it quiet.
+      const refuse = (/** @type {unknown} */ error) => {
+        quiet(promise)
+        reject(error)
+      }
+      this.#waiting.push({ level: flags, text, resolve, reject: refuse })
+    })
     this.#waitingUnits += text.length
+    this.#target = -1
     if (this.#waiting.length === 1) {
       this.#hold()
       if (this.#state === 'new') this.initialize()
@@ -340,10 +367,10 @@ class TelemetryManager {
   #storeWaiting() {
     while (this.#waiting.length > 0) {
       const { level, text, resolve, reject } = this.#waiting.peek()
-      const stored = store(this.#handle, level, text, text.length)
+      const stored = store(this.#handle * 8 + level, text, text.length)
       if (stored === FULL) return this.#askForRoom()
       this.#doneWaiting(text)
-      if (stored === STORED || stored === DROPPED) resolve()
+      if (stored === undefined || stored === DROPPED) resolve()
       else this.#otherwise(stored, level, text).then(resolve, reject)
     }
   }
@@ -354,6 +381,7 @@ class TelemetryManager {
     this.#waitingUnits -= text.length
     if (this.#waiting.length === 0) {
       this.#release()
+      this.#aim()
       for (const resolve of this.#whenNoneWaits.splice(0)) resolve()
     }
   }
@@ -461,6 +489,7 @@ class TelemetryManager {
     try {
       const ready = opened.then(() => true, () => false)
       if (this.#state === 'open') this.#state = 'closing'
+      this.#target = -1
       if (!await ready) return
       this.#state = 'closing'
       let timer
@@ -480,13 +509,17 @@ class TelemetryManager {
   }
 
   #forgetHandle() {
+    this.#target = -1
     if (this.#handle < 0) return
     collected.unregister(this)
     native.telemetryRelease(this.#handle)
     this.#handle = -1
   }
 
-  /** What the handle has done; see `index.d.ts`. */
+  /**
+   * What the handle has done; see `index.d.ts`.
+   * @returns {import('../index.js').TelemetryStats}
+   */
   stats() {
     const numbers = this.#handle >= 0 ? native.telemetryStats(this.#handle) : this.#lastStats
     return shapeStats(numbers, this.#refused, this.#waiting.length + this.#largeWaiting, this.#settings)
@@ -566,6 +599,7 @@ class TelemetryChild {
     this.#bindings = { ...bindings }
   }
 
+  /** @returns {string} */
   get logPath() {
     return this.#parent.logPath
   }
@@ -582,8 +616,8 @@ class TelemetryChild {
    */
   log(level, data) {
     if (typeof data !== 'object' || data === null) return this.#parent.log(level, data)
-    if (Array.isArray(data) || data instanceof Error) return this.#parent.log(level, { ...this.#bindings, data })
-    return this.#parent.log(level, { ...this.#bindings, ...data })
+    const fields = isRecordedByFields(data) ? data : { data }
+    return this.#parent.log(level, withFields(this.#bindings, fields))
   }
 
   /** @returns {Promise<void>} */
@@ -596,6 +630,7 @@ class TelemetryChild {
     return this.#parent.flush()
   }
 
+  /** @returns {import('../index.js').TelemetryStats} */
   stats() {
     return this.#parent.stats()
   }
@@ -663,7 +698,8 @@ function shapeStats(numbers, refused, waiting, settings) {
       truncated,
       redacted,
       waiting,
-      dropped: Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]])),
+      dropped: /** @type {Record<import('../index.js').LogLevel, number>} */ (
+        Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]]))),
       recovered,
       damaged
     },
@@ -685,4 +721,4 @@ function shapeStats(numbers, refused, waiting, settings) {
   }
 }
 
-module.exports = { TelemetryManager }
+module.exports = { TelemetryManager, TELEMETRY_OPTIONS }

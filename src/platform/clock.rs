@@ -1,7 +1,7 @@
 //! Wall time and monotonic time behind one trait.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A source of time. Intervals are measured on [`Clock::monotonic`], which no clock step moves;
 /// [`Clock::wall_ms`] is only ever written down or compared with what was written down.
@@ -20,9 +20,20 @@ static PROCESS_START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     fn wall_ms(&self) -> i64 {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+        #[cfg(unix)]
+        {
+            // Half the cost of the standard library's way, which goes through 128-bit arithmetic; every
+            // entry pays it.
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+            now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+        }
+        #[cfg(not(unix))]
+        {
+            use std::time::{SystemTime, UNIX_EPOCH};
+            match SystemTime::now().duration_since(UNIX_EPOCH) {
+                Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+                Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+            }
         }
     }
 

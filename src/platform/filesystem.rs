@@ -79,6 +79,8 @@ pub trait FileSystem: Send + Sync {
     /// Sets the length to at least `length` with the disk blocks reserved, so that a store into a
     /// mapping of the file cannot meet a full disk (which would be a SIGBUS).
     fn reserve(&self, file: &File, length: u64) -> io::Result<()>;
+    /// Gives `to` the permissions of `from`, and its owner where we may.
+    fn copy_access(&self, from: &File, to: &File) -> io::Result<()>;
     /// Puts the contents on the device (`fdatasync`).
     fn sync_data(&self, file: &File) -> io::Result<()>;
     /// Puts the names in a directory on the device. A no-op where directories cannot be synced.
@@ -174,7 +176,7 @@ impl FileSystem for RealFileSystem {
             }
         }
         // Written zeros are reserved blocks on every file system that does not compress.
-        const ZEROS: [u8; 65_536] = [0; 65_536];
+        static ZEROS: [u8; 65_536] = [0; 65_536];
         let mut left = length.saturating_sub(file.metadata()?.len());
         while left > 0 {
             let count = left.min(ZEROS.len() as u64);
@@ -182,6 +184,22 @@ impl FileSystem for RealFileSystem {
             left -= count;
         }
         Ok(())
+    }
+
+    fn copy_access(&self, from: &File, to: &File) -> io::Result<()> {
+        let wanted = from.metadata()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt, fchown};
+            let current = to.metadata()?;
+            if (current.uid(), current.gid()) != (wanted.uid(), wanted.gid()) {
+                // Only root may give files away, a group only to a member of it.
+                fchown(to, None, Some(wanted.gid())).ok();
+                fchown(to, Some(wanted.uid()), None).ok();
+            }
+        }
+        // After the owner: changing that clears the set-id bits.
+        to.set_permissions(wanted.permissions())
     }
 
     fn sync_data(&self, file: &File) -> io::Result<()> {

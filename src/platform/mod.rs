@@ -6,6 +6,9 @@
 
 pub mod clock;
 pub mod exit;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub mod filesystem;
 pub mod mmap;
+pub mod thread;
 pub mod user;

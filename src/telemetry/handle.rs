@@ -191,8 +191,7 @@ impl Handle {
         producer.commit(&reservation, length, level, encoding, error_records, time_ms);
         *entries += 1;
         *bytes += length as u64;
-        let full = waiting + 1 >= self.settings.wake_entries
-            || producer.used() >= geometry.capacity / 5 * 4;
+        let full = waiting + 1 >= self.settings.wake_entries || producer.is_nearly_full();
         drop(intake);
         // Either the writer's next look at the ring sees this entry, or this swap sees that the flag
         // was cleared before that look: see `accept_wakes`.

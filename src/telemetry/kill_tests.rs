@@ -1,8 +1,8 @@
 //! Kills at every point where the process touches the disk, and what the next start makes of it.
 //!
-//! A kill is played by a file system that, from a chosen call on, does nothing any more: the call it
-//! strikes may have been half done. Everything in memory is then thrown away, the ring's lock with it,
-//! and the directory is recovered with the real file system. Afterwards every entry stored must be
+//! A kill is played by a disk on which, from a chosen call on, nothing happens any more: a write it
+//! strikes is half done. Everything in memory is then thrown away, the ring's lock with it, and the
+//! directory is recovered with the real disk. Afterwards every entry stored must be
 //! in the log or its archives exactly once, and every line must be whole.
 
 use super::counters::Counters;
@@ -15,126 +15,11 @@ use super::profile::Profile;
 use super::recovery::recover_directory;
 use super::ring::{Encoding, Geometry, Producer, Refusal, Ring};
 use crate::platform::clock::{Clock, SystemClock};
-use crate::platform::filesystem::{FileStatus, FileSystem, RealFileSystem};
+use crate::platform::faulty::{Call, Fault, FaultyFileSystem};
+use crate::platform::filesystem::{FileSystem, RealFileSystem};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-/// Dies at its nth change of the disk.
-struct Killable {
-    changes_left: AtomicI64,
-}
-
-impl Killable {
-    fn after(changes: i64) -> Arc<Killable> {
-        Arc::new(Killable { changes_left: AtomicI64::new(changes) })
-    }
-
-    fn alive(&self) -> io::Result<()> {
-        match self.changes_left.load(Ordering::Relaxed) {
-            left if left < 0 => Err(io::Error::other("dead")),
-            _ => Ok(()),
-        }
-    }
-
-    fn change<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.alive()?;
-        if self.changes_left.fetch_sub(1, Ordering::Relaxed) == 0 {
-            return Err(io::Error::other("killed"));
-        }
-        change()
-    }
-}
-
-impl FileSystem for Killable {
-    fn open_append(&self, path: &Path) -> io::Result<File> {
-        self.change(|| RealFileSystem.open_append(path))
-    }
-    fn open_update(&self, path: &Path) -> io::Result<File> {
-        self.change(|| RealFileSystem.open_update(path))
-    }
-    fn create_new(&self, path: &Path) -> io::Result<File> {
-        self.change(|| RealFileSystem.create_new(path))
-    }
-    fn open_read(&self, path: &Path) -> io::Result<File> {
-        self.alive()?;
-        RealFileSystem.open_read(path)
-    }
-    fn write(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
-        if self.changes_left.load(Ordering::Relaxed) == 0 {
-            // Killed in the middle of a write: some of it is there.
-            RealFileSystem.write(file, &bytes[..bytes.len() / 2])?;
-        }
-        self.change(|| RealFileSystem.write(file, bytes))
-    }
-    fn read(&self, file: &File, buffer: &mut [u8]) -> io::Result<usize> {
-        self.alive()?;
-        RealFileSystem.read(file, buffer)
-    }
-    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.alive()?;
-        RealFileSystem.read_at(file, buffer, offset)
-    }
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.change(|| RealFileSystem.write_at(file, bytes, offset))
-    }
-    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
-        self.change(|| RealFileSystem.truncate(file, length))
-    }
-    fn reserve(&self, file: &File, length: u64) -> io::Result<()> {
-        self.change(|| RealFileSystem.reserve(file, length))
-    }
-    fn sync_data(&self, file: &File) -> io::Result<()> {
-        self.change(|| RealFileSystem.sync_data(file))
-    }
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        self.change(|| RealFileSystem.sync_directory(path))
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(|| RealFileSystem.rename(from, to))
-    }
-    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(|| RealFileSystem.rename_new(from, to))
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.change(|| RealFileSystem.remove(path))
-    }
-    fn status(&self, file: &File) -> io::Result<FileStatus> {
-        self.alive()?;
-        RealFileSystem.status(file)
-    }
-    fn status_at(&self, path: &Path) -> io::Result<FileStatus> {
-        self.alive()?;
-        RealFileSystem.status_at(path)
-    }
-    fn canonical(&self, directory: &Path) -> io::Result<PathBuf> {
-        self.alive()?;
-        RealFileSystem.canonical(directory)
-    }
-    fn link_target(&self, path: &Path) -> io::Result<PathBuf> {
-        self.alive()?;
-        RealFileSystem.link_target(path)
-    }
-    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        self.alive()?;
-        RealFileSystem.list(directory)
-    }
-    fn create_directory(&self, path: &Path) -> io::Result<()> {
-        self.change(|| RealFileSystem.create_directory(path))
-    }
-    fn try_lock(&self, file: &File) -> io::Result<bool> {
-        self.alive()?;
-        RealFileSystem.try_lock(file)
-    }
-    fn unlock(&self, file: &File) -> io::Result<()> {
-        self.alive()?;
-        RealFileSystem.unlock(file)
-    }
-}
 
 const GEOMETRY: Geometry = Geometry { capacity: 65_536, max_entries: 1000 };
 const ROTATION: u64 = 700;
@@ -147,14 +32,18 @@ struct Life {
 }
 
 impl Life {
-    /// An owner of a ring who dies at the nth change of the disk.
-    fn begin(paths: &LogPaths, id: u64, changes: i64) -> Life {
+    /// An owner of a ring who dies at the nth call of the disk, or never.
+    fn begin(paths: &LogPaths, id: u64, dies_at: Option<u64>) -> Life {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let profile = Profile { rotation_threshold: ROTATION, ..Profile::default() };
         let ring =
             Ring::create(&RealFileSystem, &paths.ring(id), id, GEOMETRY, 0, &profile.encode());
         let ring = Arc::new(ring.unwrap());
-        let file = LogFile::new(Killable::after(changes), Arc::clone(&clock), paths.clone());
+        let fs = FaultyFileSystem::new();
+        if let Some(nth) = dies_at {
+            fs.fail_nth(Call::Any, nth, Fault::Crash);
+        }
+        let file = LogFile::new(Arc::new(fs), Arc::clone(&clock), paths.clone());
         Life {
             producer: Producer::new(Arc::clone(&ring)),
             drain: Drain::new(ring, profile.sanitizer().unwrap(), clock),
@@ -223,11 +112,10 @@ fn home() -> (tempfile::TempDir, LogPaths) {
 }
 
 #[test]
-fn a_kill_at_any_change_of_the_disk_loses_and_doubles_nothing() {
-    let mut kills = 0;
-    for changes in 0.. {
+fn a_kill_at_any_call_of_the_disk_loses_and_doubles_nothing() {
+    for nth in 1.. {
         let (_home, paths) = home();
-        let mut life = Life::begin(&paths, 1, changes);
+        let mut life = Life::begin(&paths, 1, Some(nth));
         let mut stored = BTreeMap::new();
         for number in 0..60 {
             // Every third is one of four identical ones.
@@ -239,12 +127,11 @@ fn a_kill_at_any_change_of_the_disk_loses_and_doubles_nothing() {
         let done = life.drain.is_done();
         drop(life);
         recover(&paths);
-        assert_eq!(occurrences(&paths), stored, "killed at change {changes}");
+        assert_eq!(occurrences(&paths), stored, "killed at call {nth}");
         if survived && done {
-            assert!(kills > 20, "the run was too short to prove anything: {kills}");
+            assert!(nth > 20, "the run was too short to prove anything: {nth}");
             return;
         }
-        kills += 1;
     }
 }
 
@@ -253,7 +140,7 @@ enum Act {
     Store(u64),
     Step,
     Kill,
-    Rebirth(i64),
+    Rebirth(u64),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -261,7 +148,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         8 => (0..40_u64).prop_map(Act::Store),
         2 => Just(Act::Step),
         1 => Just(Act::Kill),
-        1 => (0..60_i64).prop_map(Act::Rebirth),
+        1 => (1..120_u64).prop_map(Act::Rebirth),
     ];
     proptest::collection::vec(act, 1..120)
 }
@@ -276,7 +163,7 @@ proptest! {
         let (_home, paths) = home();
         let mut stored = BTreeMap::new();
         let mut id = 1;
-        let mut life = Life::begin(&paths, id, i64::MAX);
+        let mut life = Life::begin(&paths, id, None);
         for act in history {
             match act {
                 Act::Store(number) => {
@@ -292,13 +179,13 @@ proptest! {
                 }
                 Act::Kill => {
                     id += 1;
-                    life = Life::begin(&paths, id, i64::MAX);
+                    life = Life::begin(&paths, id, None);
                 }
-                Act::Rebirth(changes) => {
+                Act::Rebirth(nth) => {
                     drop(life);
                     recover(&paths);
                     id += 1;
-                    life = Life::begin(&paths, id, changes);
+                    life = Life::begin(&paths, id, Some(nth));
                 }
             }
         }

@@ -100,7 +100,8 @@ pub fn locate(fs: &dyn FileSystem, user: u32, path: &Path) -> Result<LogPaths, L
     Err(LocationError::Link { path, reason: "in a circle of links" })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::platform::filesystem::RealFileSystem;

@@ -175,11 +175,13 @@ impl LogFile {
             .fs
             .read_at(self.lock_file()?, &mut record, 0)
             .map_err(self.failed("read", path.clone()))?;
-        if count == 0 {
-            return Ok(None);
-        }
-        if count != LOCK_RECORD || record[..8] != LOCK_MAGIC {
+        let magic = count.min(LOCK_MAGIC.len());
+        if count > LOCK_RECORD || record[..magic] != LOCK_MAGIC[..magic] {
             return Err(LogError::ForeignLock(path));
+        }
+        if count < LOCK_RECORD {
+            // Its first holder died while writing the first record, before it touched the log.
+            return Ok(None);
         }
         let word = |at: usize| {
             let mut word = [0; 8];

@@ -15,9 +15,12 @@ pub mod location;
 pub mod log_file;
 pub mod paths;
 pub mod profile;
+pub mod read;
 pub mod recovery;
 pub mod ring;
 pub mod runtime;
+#[cfg(test)]
+mod runtime_tests;
 pub mod sanitize;
 pub mod settings;
 mod writer;

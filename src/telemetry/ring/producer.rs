@@ -89,6 +89,17 @@ impl Producer {
         self.head - self.ring.tail().unwrap_or(self.known_tail).max(self.known_tail)
     }
 
+    /// Whether at least four fifths of the ring are taken. Asks the consumer, who is on another core, only
+    /// when it matters.
+    #[must_use]
+    pub fn is_nearly_full(&mut self) -> bool {
+        let limit = self.ring.geometry().capacity / 5 * 4;
+        if self.head - self.known_tail >= limit {
+            self.known_tail = self.ring.tail().unwrap_or(self.known_tail);
+        }
+        self.head - self.known_tail >= limit
+    }
+
     /// Makes room for a payload of up to `longest` bytes when at least `share` of the ring's bytes
     /// (of 100) would still hold it.
     ///

@@ -1,0 +1,116 @@
+'use strict'
+/** The hand-written types and what is there at run time: neither may have a name the other lacks. */
+
+const { execFileSync } = require('node:child_process')
+const { readFileSync } = require('node:fs')
+const path = require('node:path')
+const ts = require('typescript')
+const plimsoll = require('plimsoll')
+const { ERROR_CODES } = require('../../js/errors.js')
+
+const ROOT = path.resolve(__dirname, '../..')
+const TYPES_FILE = path.join(ROOT, 'index.d.ts')
+const types = ts.createSourceFile(TYPES_FILE, readFileSync(TYPES_FILE, 'utf8'), ts.ScriptTarget.ESNext, true)
+
+const declared = (kind) => types.statements.filter((statement) => statement.kind === kind)
+const named = (kind, name) => declared(kind).find((statement) => statement.name.text === name)
+const memberName = (member) => (ts.isComputedPropertyName(member.name) ? member.name.expression.getText() : member.name.text)
+const runtimeName = (key) => (key === Symbol.asyncDispose ? 'Symbol.asyncDispose' : String(key))
+
+const declaredValues = () =>
+  [ts.SyntaxKind.ClassDeclaration, ts.SyntaxKind.FunctionDeclaration].flatMap(declared).map(({ name }) => name.text)
+
+describe('exports', () => {
+  test('under require are those of index.d.ts', () => {
+    expect(Object.keys(plimsoll).sort()).toEqual(declaredValues().sort())
+  })
+
+  test('under import are the same objects', () => {
+    const script = `
+      import * as names from 'plimsoll'
+      import { createRequire } from 'node:module'
+      const required = createRequire(import.meta.url)('plimsoll')
+      console.log(JSON.stringify(Object.keys(names).map((name) => [name, names[name] === required[name]])))`
+    const args = ['--input-type=module', '-e', script]
+    const found = Object.fromEntries(JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' })))
+    expect(found).toEqual(Object.fromEntries(declaredValues().map((name) => [name, true])))
+  })
+
+  test('of the CommonJS file are visible to a static import', () => {
+    const script = `import * as names from './index.js'; console.log(JSON.stringify(Object.keys(names)))`
+    const args = ['--input-type=module', '-e', script]
+    const names = JSON.parse(execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' }))
+    expect(names).toEqual(expect.arrayContaining(declaredValues()))
+  })
+
+  test('all start with a description', () => {
+    for (const statement of types.statements) {
+      expect([statement.name?.text, ts.getJSDocCommentsAndTags(statement).length > 0]).toEqual([statement.name?.text, true])
+    }
+  })
+})
+
+describe.each(declared(ts.SyntaxKind.ClassDeclaration).map((statement) => [statement.name.text, statement]))(
+  'class %s',
+  (name, statement) => {
+    const isMethod = (member) => ts.isMethodDeclaration(member) || ts.isGetAccessor(member)
+
+    test('has the methods index.d.ts declares, and no other', () => {
+      const methods = statement.members.filter(isMethod).map(memberName)
+      const own = Reflect.ownKeys(plimsoll[name].prototype).filter((key) => key !== 'constructor' && key !== 'name')
+      expect(own.map(runtimeName).sort()).toEqual(methods.sort())
+    })
+
+    test('documents every member', () => {
+      for (const member of statement.members) {
+        expect(ts.getJSDocCommentsAndTags(member).length).toBeGreaterThan(0)
+      }
+    })
+  },
+)
+
+/** The table of options a class hands to `readConfig`, overheard while one is constructed. */
+const optionsOf = (load) => {
+  let options
+  jest.isolateModules(() => {
+    jest.doMock('../../js/config.js', () => {
+      const { readConfig } = jest.requireActual('../../js/config.js')
+      return {
+        readConfig(component, schema, given) {
+          options = schema
+          return readConfig(component, schema, given)
+        },
+      }
+    })
+    new (load())()
+    jest.dontMock('../../js/config.js')
+  })
+  return options
+}
+
+describe('TelemetryConfig', () => {
+  const TELEMETRY_OPTIONS = optionsOf(() => require('../../js/telemetry.js').TelemetryManager)
+  const members = named(ts.SyntaxKind.InterfaceDeclaration, 'TelemetryConfig').members
+
+  test('has the options the code reads', () => {
+    expect(members.map(memberName).sort()).toEqual(Object.keys(TELEMETRY_OPTIONS).sort())
+  })
+
+  test.each(members.map((member) => [memberName(member), member]))('documents the default of %s', (name, member) => {
+    const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
+    const literal = tag.comment.replace(/ \(.*\)$/, '')
+    expect(new Function(`return (${literal})`)()).toEqual(TELEMETRY_OPTIONS[name].default)
+  })
+})
+
+test('PlimsollErrorCode has the codes of the table', () => {
+  const union = named(ts.SyntaxKind.TypeAliasDeclaration, 'PlimsollErrorCode').type.types
+  expect(union.map((member) => member.literal.text).sort()).toEqual(Object.keys(ERROR_CODES).sort())
+})
+
+test('every code a source file names is in the table', () => {
+  const under = (directory, extension) => ts.sys.readDirectory(path.join(ROOT, directory), [extension])
+  const files = [...under('js', '.js'), ...under('src', '.rs')]
+  const codes = files.flatMap((file) => readFileSync(file, 'utf8').match(/ERR_PLIMSOLL_[A-Z_]+/g) ?? [])
+  expect([...new Set(codes)].filter((code) => !Object.hasOwn(ERROR_CODES, code))).toEqual([])
+})

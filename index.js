@@ -1,0 +1,12 @@
+'use strict'
+/** The public surface: names only. `index.d.ts` documents them. */
+
+const { PlimsollError, PlimsollConfigError } = require('./js/errors.js')
+const { TelemetryManager } = require('./js/telemetry.js')
+const { capabilities } = require('./js/capabilities.js')
+
+// Written one by one so that `import { ... }` sees the names: Node finds them without running the file.
+exports.TelemetryManager = TelemetryManager
+exports.PlimsollError = PlimsollError
+exports.PlimsollConfigError = PlimsollConfigError
+exports.capabilities = capabilities

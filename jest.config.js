@@ -1,0 +1,10 @@
+'use strict'
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['**/*.test.js'],
+  // Elsewhere lie further packages, build output and programs that are broken on purpose.
+  roots: ['<rootDir>/__test__'],
+  // For the busiest machine; no test waits for time to pass.
+  testTimeout: 60_000,
+}
