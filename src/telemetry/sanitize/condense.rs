@@ -39,8 +39,7 @@ pub fn condense(text: &str, limit: usize) -> Cow<'_, str> {
 /// The length in UTF-16 units.
 pub(super) fn utf16_len(text: &str) -> usize {
     // One for every character, and one more for those of four bytes.
-    text.bytes().filter(|byte| byte & 0xC0 != 0x80).count()
-        + text.bytes().filter(|byte| *byte >= 0xF0).count()
+    text.chars().count() + text.bytes().filter(|byte| *byte >= 0xF0).count()
 }
 
 fn head_and_tail(text: &str, length: usize, limit: usize) -> String {
@@ -66,10 +65,9 @@ fn head_and_tail(text: &str, length: usize, limit: usize) -> String {
 /// Where a head of at most `units` ends, and its length in units.
 fn head_end(text: &str, units: usize) -> (usize, usize) {
     let (mut end, mut length) = (0, 0);
-    let mut characters = text.chars();
     let mut joined = (0, 0);
     let mut joins = false;
-    for character in characters.by_ref() {
+    for character in text.chars() {
         if !joins && !is_joining(character) {
             joined = (end, length);
         }
@@ -94,18 +92,18 @@ fn tail_start(text: &str, units: usize) -> (usize, usize) {
         start -= character.len_utf8();
         length += character.len_utf16();
     }
-    let (mut whole, mut whole_length) = (start, length);
+    let (mut whole, mut rest) = (start, length);
     for character in text.get(start..).unwrap_or_default().chars() {
-        if !is_joining(character) && character != ZERO_WIDTH_JOINER {
-            return (whole, whole_length);
+        if length - rest > MAX_JOINED {
+            return (start, length);
         }
-        if length - whole_length > MAX_JOINED {
+        if !is_joining(character) {
             break;
         }
         whole += character.len_utf8();
-        whole_length -= character.len_utf16();
+        rest -= character.len_utf16();
     }
-    (start, length)
+    (whole, rest)
 }
 
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
@@ -141,4 +139,105 @@ fn strip_colours(text: &str) -> Cow<'_, str> {
         plain.push_str(rest.unwrap_or_default());
     }
     Cow::Owned(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn units(text: &str) -> usize {
+        text.encode_utf16().count()
+    }
+
+    #[test]
+    fn a_text_within_the_limit_is_left_alone() {
+        assert!(matches!(condense("short", 5), Cow::Borrowed("short")));
+        // Ten bytes, five units.
+        assert!(matches!(condense("ééééé", 5), Cow::Borrowed("ééééé")));
+    }
+
+    #[test]
+    fn head_and_tail_are_kept_around_the_number_of_characters_left_out() {
+        let text = format!("{}{}", "h".repeat(300), "t".repeat(300));
+        let short = condense(&text, 100);
+        assert_eq!(short, format!("{}...[517 chars]...{}", "h".repeat(42), "t".repeat(41)));
+    }
+
+    #[test]
+    fn the_number_counts_utf16_units() {
+        let text = "😀".repeat(100);
+        let short = condense(&text, 60);
+        let (head, rest) = short.split_once("...[").unwrap();
+        let (left_out, tail) = rest.split_once(" chars]...").unwrap();
+        assert_eq!(units(head) + units(tail) + left_out.parse::<usize>().unwrap(), 200);
+    }
+
+    #[test]
+    fn a_limit_with_no_room_for_the_marker_keeps_the_head() {
+        assert_eq!(condense("abcdefghijklmnopqrstuvwxyz", 10), "abcdefghij");
+        assert_eq!(condense("😀😀", 3), "😀");
+        assert_eq!(condense("ab", 0), "");
+    }
+
+    #[test]
+    fn marks_stay_with_their_character() {
+        let text = "e\u{301}".repeat(60);
+        for limit in 20..40 {
+            let short = condense(&text, limit);
+            let (head, tail) = short.split_once("...[").unwrap();
+            assert!(head.is_empty() || head.ends_with('\u{301}'), "{limit} {head:?}");
+            let tail = tail.split_once("]...").unwrap().1;
+            assert!(!tail.starts_with('\u{301}'), "{limit} {tail:?}");
+        }
+    }
+
+    #[test]
+    fn marks_without_end_do_not_take_the_whole_text() {
+        let text = format!("a{}", "\u{301}".repeat(500));
+        assert!(units(&condense(&text, 100)) > 60);
+    }
+
+    #[test]
+    fn a_stack_trace_that_mentions_a_rule_is_no_linter_output() {
+        let text = "Error: rule F401 failed: error TS2304: Cannot find name\n    at check (src/a.ts:1:2)\n"
+            .repeat(20);
+        assert!(condense(&text, 500).contains(" chars]..."));
+    }
+
+    #[test]
+    fn colours_hide_nothing_and_are_kept_around_the_middle() {
+        let line = "\u{1b}[1m\u{1b}[91mF401\u{1b}[0m [\u{1b}[1m\u{1b}[96m*\u{1b}[0m] `os` unused\n";
+        let text = format!("{}Found 40 errors.\n", line.repeat(40));
+        assert_eq!(
+            condense(&text, 500),
+            "40 linting errors: 40x F401 (40 auto-fixable with --fix)"
+        );
+        let plain = format!("\u{1b}[31m{}\u{1b}[0m", "x".repeat(600));
+        assert!(condense(&plain, 500).starts_with("\u{1b}[31mx"));
+    }
+
+    #[test]
+    fn broken_control_sequences_are_harmless() {
+        assert_eq!(strip_colours("a\u{1b}[31mb\u{1b}[0"), "ab");
+        assert_eq!(strip_colours("a\u{1b}b\u{1b}["), "a\u{1b}b");
+        assert_eq!(strip_colours("\u{1b}[31éx"), "éx");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_becomes_longer_than_the_limit(
+            text in "[a-z\n😀é\u{301}\u{200D}\u{1F3FD}]{0,300}", limit in 0_usize..320
+        ) {
+            let short = condense(&text, limit);
+            prop_assert!(units(&short) <= limit);
+            prop_assert_eq!(units(&text) <= limit, short == text);
+            prop_assert_eq!(utf16_len(&text), units(&text));
+        }
+
+        #[test]
+        fn the_limit_is_used(text in "[a-z]{100,2000}", limit in 30_usize..100) {
+            prop_assert!(units(&condense(&text, limit)) >= limit - 1);
+        }
+    }
 }

@@ -114,8 +114,6 @@ pub(super) struct Frame {
     pub(super) index: usize,
     /// For a record: the reserved edit of the whole of it.
     pub(super) reduced: usize,
-    /// How many errors were noted before it.
-    pub(super) errors_before: usize,
     /// Which stretch of the active redaction places is about it.
     pub(super) active: (usize, usize),
     errors: [Option<ErrorMember>; 2],
@@ -139,7 +137,6 @@ impl Frame {
             item: Item::default(),
             index: 0,
             reduced: 0,
-            errors_before: 0,
             active: (0, active),
             errors: [None; 2],
             hashes: [None; 2],
@@ -147,13 +144,7 @@ impl Frame {
     }
 
     /// The array or object that is the value of the member or element at hand.
-    pub(super) fn child(
-        &self,
-        start: usize,
-        is_object: bool,
-        active_end: usize,
-        errors_before: usize,
-    ) -> Frame {
+    pub(super) fn child(&self, start: usize, is_object: bool, active_end: usize) -> Frame {
         Frame {
             plain: self.plain && self.is_object,
             place: match (self.place, self.item.meaning) {
@@ -162,7 +153,6 @@ impl Frame {
                 _ => Place::Elsewhere,
             },
             in_record: self.in_record,
-            errors_before,
             active: (self.active.1, active_end),
             ..Frame::root(start, is_object, 0)
         }

@@ -150,7 +150,10 @@ fn hex4(json: &[u8], at: usize) -> Option<u32> {
 /// surrogate becomes U+FFFD, as in Node's `Buffer.from(text)`.
 pub(super) fn decode(raw: &[u8], escaped: bool) -> Cow<'_, str> {
     if !escaped {
-        return String::from_utf8_lossy(raw);
+        return match std::str::from_utf8(raw) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(raw),
+        };
     }
     let mut text = Vec::with_capacity(raw.len());
     let mut at = 0;

@@ -191,3 +191,107 @@ fn stylish_rule(line: &[u8]) -> Option<&str> {
     let named = rule.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@/_-".contains(&byte));
     (before.ends_with(b"  ") && begins && named).then_some(rule)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(text: &str) -> String {
+        summarise(text, 500).unwrap_or_default()
+    }
+
+    fn repeat(lines: &[(usize, &str)]) -> String {
+        lines.iter().map(|(count, line)| format!("{line}\n").repeat(*count)).collect()
+    }
+
+    #[test]
+    fn the_tools_own_numbers_win_over_what_a_cut_text_holds() {
+        let text = repeat(&[
+            (
+                30,
+                "F401 [*] `os` imported but unused\n  --> app/train.py:18:36\n   |\n18 | import os",
+            ),
+            (
+                8,
+                "F841 Local variable `x` is assigned to but never used\n   --> app/a.py:305:21\n    |",
+            ),
+            (1, "\nFound 53 errors.\n[*] 40 fixable with the `--fix` option (2 hidden fixes)."),
+        ]);
+        assert_eq!(
+            summary(&text),
+            "53 linting errors: 30x F401, 8x F841 (40 auto-fixable with --fix)"
+        );
+    }
+
+    #[test]
+    fn without_them_the_lines_are_counted() {
+        let text = repeat(&[
+            (2, "a.py:1:8: F401 [*] `os` imported but unused"),
+            (2, "a.py:2:1: E401 Multiple imports on one line"),
+            (3, "a.py:3:1: F841 Local variable `x` is never used"),
+        ]);
+        assert_eq!(
+            summary(&text),
+            "7 linting errors: 3x F841, 2x E401, 2x F401 (2 auto-fixable with --fix)"
+        );
+    }
+
+    #[test]
+    fn nothing_fixable_leaves_no_brackets() {
+        let flake8 = "./a/b.py:2:25: E231 missing whitespace after ','\n".repeat(3);
+        assert_eq!(summary(&flake8), "3 linting errors: 3x E231");
+        let none = "C:\\a\\b.py:2:25: E231 missing\nFound 1 error.\n[*] 0 fixable with `--fix`\n";
+        assert_eq!(summary(none), "1 linting errors: 1x E231");
+    }
+
+    #[test]
+    fn grouped_pylint_and_timestamped_lines_are_read() {
+        let grouped = "a/b.py:\n   1:8  F401 [*] `os` imported but unused\n  15:9  F841 Local\n\nFound 2 errors.\n";
+        assert_eq!(
+            summary(grouped),
+            "2 linting errors: 1x F401, 1x F841 (1 auto-fixable with --fix)"
+        );
+        let pylint = "************* Module inventory.cli\ninventory/cli.py:1:0: C0114: Missing module docstring (missing-module-docstring)\ninventory/cli.py:16:4: E1120: No value for argument 'argv' (no-value-for-parameter)\n";
+        assert_eq!(summary(pylint), "2 linting errors: 1x C0114, 1x E1120");
+        let ci = "2026-03-14T09:12:00.1370001Z a.py:2:1: F403 `from m import *` used\r\n2026-03-14T09:12:02.6030019Z Found 1 error.\r\n";
+        assert_eq!(summary(ci), "1 linting errors: 1x F403");
+    }
+
+    #[test]
+    fn eslint_counts_problems_and_both_kinds_of_fixes() {
+        let text = "\n/app/src/cart.js\n   2:1   error    Unexpected var, use let or const instead  no-var\n  11:3   warning  Unexpected console statement              @scope/no-console\n   4:3   error    Parsing error: Unexpected token timeout\n\n✖ 20 problems (16 errors, 4 warnings)\n  6 errors and 2 warnings potentially fixable with the `--fix` option.\n";
+        assert_eq!(
+            summary(text),
+            "20 linting errors: 1x @scope/no-console, 1x no-var (8 auto-fixable with --fix)"
+        );
+    }
+
+    #[test]
+    fn rules_beyond_the_limit_are_left_out_rarest_first() {
+        let text: String = (100..200)
+            .flat_map(|code| std::iter::repeat_n(format!("a.py:1:1: E{code} x\n"), code))
+            .collect();
+        let summary = summarise(&text, 60).unwrap_or_default();
+        assert_eq!(summary, "14950 linting errors: 199x E199, 198x E198, 197x E197, ...");
+        assert!(summary.len() <= 62);
+    }
+
+    #[test]
+    fn what_only_mentions_rules_is_something_else() {
+        for text in [
+            "",
+            "all good",
+            "F401 is the rule that says an import is unused.\nE501 is about long lines.",
+            "Found 3 errors.",
+            "Found 3 errors while reading the configuration: F401",
+            "TypeError: F401 is not a function\n    at a.py:1:1: F401 (x.js:1:2)",
+            "a.py:1:1: F401 x\nTraceback (most recent call last):\n  File \"a.py\", line 1\n",
+            "  1:1  error  x  no-undef\nFAIL src/a.test.js\nTests:  1 failed, 1 total\n",
+            "a.py:1:1: F401 x\na.ts(1,2): error TS2304: Cannot find name 'x'.\n",
+            "ERR1001 lost\nERR1001 lost\nERR1001 lost\nERR1001 lost\n",
+            "main.c:3:5: error: expected ';'\nmain.c:4:5: error: expected ';'\n",
+        ] {
+            assert_eq!(summarise(text, 500), None, "{text}");
+        }
+    }
+}

@@ -38,6 +38,7 @@ mod linter;
 mod notes;
 mod prefilter;
 pub mod redact;
+mod rules;
 pub mod secrets;
 mod typescript;
 mod walk;
@@ -200,3 +201,6 @@ fn hash_of(text: &[u8]) -> ErrorHash {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod oracle_tests;

@@ -21,7 +21,7 @@ pub(super) struct Notes {
 pub(super) struct Mark {
     body: usize,
     reduced: usize,
-    pub(super) errors: usize,
+    errors: usize,
     truncated: u32,
     redacted: u32,
 }

@@ -308,3 +308,71 @@ impl Parser<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(path: &str) -> String {
+        Redaction::new(&[path.to_owned()], true).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn paths_that_cannot_be_understood_say_where_and_why() {
+        for (path, why) in [
+            ("", "expected a key, `*` or `**` at character 0, found its end"),
+            ("a.", "expected a key, `*` or `**` at character 2, found its end"),
+            (".a", "expected a key, `*` or `**` at character 0, found '.'"),
+            ("a..b", "expected a key, `*` or `**` at character 2, found '.'"),
+            ("a[", "expected `*`, an index or a quoted key at character 2, found its end"),
+            ("a[b]", "expected `*`, an index or a quoted key at character 2, found 'b'"),
+            ("a[\"b]", "expected a closing quote at character 5, found its end"),
+            ("a[0", "expected `]` at character 3, found its end"),
+            ("a[*]b", "expected `.` or `[` at character 4, found 'b'"),
+            ("a b", "expected `.` or `[` at character 1, found ' '"),
+            ("é.b*", "expected `*` to stand alone between dots at character 3, found '*'"),
+            ("a.**", "expected a key after `**` at character 4, found its end"),
+            ("**.**.a", "expected a key after `**` at character 5, found '.'"),
+        ] {
+            assert_eq!(error(path), format!("redact path {path:?}: {why}"));
+        }
+    }
+
+    #[test]
+    fn numbers_of_paths_and_parts_are_bounded() {
+        assert!(error(&vec!["a"; MAX_SEGMENTS + 1].join(".")).contains("64 parts"));
+        let paths = vec!["a".to_owned(); MAX_PATHS + 1];
+        assert!(Redaction::new(&paths, true).unwrap_err().to_string().contains("256 paths"));
+        assert!(Redaction::new(&paths[1..], true).is_ok());
+    }
+
+    #[test]
+    fn a_needle_is_the_key_as_it_stands_in_json() {
+        let paths = ["a[0]", "*", "[\"q\\\"\n\"]"].map(str::to_owned);
+        let redaction = Redaction::new(&paths[..1], false).unwrap();
+        assert_eq!(
+            (redaction.needles(), redaction.everywhere()),
+            (&[b"\"a\":".to_vec()][..], false)
+        );
+        assert!(Redaction::new(&paths[1..2], false).unwrap().everywhere());
+        let quoted = Redaction::new(&["['q\"\n']".to_owned()], false).unwrap();
+        assert_eq!(quoted.needles(), [br#""q\"\n":"#.to_vec()]);
+    }
+
+    #[test]
+    fn active_places_do_not_grow_with_depth() {
+        let paths = ["**.a.**.b", "**.**x"].map(str::to_owned);
+        assert!(Redaction::new(&paths, false).is_err());
+        let redaction = Redaction::new(&paths[..1], false).unwrap();
+        let mut active = Vec::new();
+        redaction.enter_root(&mut active);
+        let mut range = (0, active.len());
+        for _ in 0..1000 {
+            let key = Key::Member { raw: b"a", escaped: false };
+            assert!(!redaction.step(&mut active, range, key));
+            range = (range.1, active.len());
+            assert!(range.1 - range.0 <= 4);
+        }
+        assert!(redaction.step(&mut active, range, Key::Member { raw: b"\\u0062", escaped: true }));
+    }
+}

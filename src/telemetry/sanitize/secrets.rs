@@ -309,3 +309,178 @@ pub(super) fn redact(text: &str, finder: &Prefilter) -> Option<(String, u32)> {
     clean.push_str(text.get(copied..)?);
     (count > 0).then_some((clean, count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Redaction, Sanitizer};
+    use super::*;
+
+    fn redacted(text: &str) -> String {
+        redact(text, &Prefilter::secrets(&Redaction::default()))
+            .map_or_else(|| text.to_owned(), |(clean, _)| clean)
+    }
+
+    /// Secrets are put together here, so that no scanner takes this file for a leak.
+    fn samples() -> Vec<(&'static str, String)> {
+        let token = "a1B2c3D4e5F6g7H8i9J0".repeat(5);
+        let part = |length: usize| token.get(..length).unwrap().to_owned();
+        vec![
+            ("aws-access-key-id", ["AKIA", "IOSFODNN7EXAMPLE"].concat()),
+            ("aws-access-key-id", ["ASIA", "IOSFODNN7EXAMPLE"].concat()),
+            ("github-token", format!("gh{}_{}", "p", part(36))),
+            ("github-token", format!("gh{}_{}", "s", part(36))),
+            ("github-token", format!("github_{}_{}_{}", "pat", part(22), part(59))),
+            ("anthropic-key", format!("sk-{}-api03-{}-{}", "ant", part(40), part(40))),
+            ("openai-key", format!("sk-{}-{}_{}", "proj", part(40), part(40))),
+            ("openai-key", format!("sk{}{}", "-", part(48))),
+            ("slack-token", format!("xox{}-123456789012-{}", "b", part(24))),
+            ("google-api-key", format!("AI{}{}", "za", part(35))),
+            ("npm-token", format!("np{}{}", "m_", part(36))),
+            ("stripe-key", format!("sk_{}_{}", "live", part(24))),
+            (
+                "jwt",
+                format!(
+                    "ey{}.ey{}.{}",
+                    ["J", &part(20)].concat(),
+                    ["J", &part(30)].concat(),
+                    part(43)
+                ),
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        for (shape, pattern) in SHAPES.iter().zip(PATTERNS.iter()) {
+            assert_eq!(
+                matches!(shape.confirm, Confirm::Pattern(_)),
+                pattern.is_some(),
+                "{}",
+                shape.kind
+            );
+            assert!(shape.source.starts_with("https://"));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_recognised_wherever_it_stands() {
+        for (kind, secret) in samples() {
+            let mask = format!("[redacted:{kind}]");
+            assert_eq!(redacted(&secret), mask);
+            for (before, after) in [
+                ("KEY=", "\n"),
+                ("\n", " and"),
+                ("'", "'"),
+                ("\u{1b}[0m", "\u{1b}[0m"),
+                ("\t", "."),
+                ("é", "é"),
+            ] {
+                assert_eq!(
+                    redacted(&format!("{before}{secret}{after}")),
+                    format!("{before}{mask}{after}")
+                );
+            }
+            let twice = format!("{secret} {secret}");
+            assert_eq!(redacted(&twice), format!("{mask} {mask}"));
+        }
+    }
+
+    #[test]
+    fn json_text_is_looked_at_as_what_it_means() {
+        let mut sanitizer = Sanitizer::new(500, Redaction::default());
+        for (kind, secret) in samples() {
+            let mask = format!("[redacted:{kind}]");
+            for text in [
+                format!(r#"{{"a":"{secret}"}}"#),
+                format!(r#"{{"a":"x\n{secret}\u0000"}}"#),
+                format!(r#"{{"a":["\u001b[0m{secret}\\"]}}"#),
+                format!(r#"{{"{secret}":1}}"#),
+                format!(
+                    r#"["{}"]"#,
+                    secret.replacen('a', "\\u0061", 1).replacen('A', "\\u0041", 1)
+                ),
+            ] {
+                let sanitized = sanitizer.sanitize(text.as_bytes(), false).unwrap();
+                let body = String::from_utf8(sanitized.body.to_vec()).unwrap();
+                assert!(body.contains(&mask), "{text} {body}");
+                assert_eq!(sanitized.redacted, 1);
+                assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_a_secret_is_left_alone() {
+        let token = "a1B2c3D4e5F6g7H8i9J0".repeat(5);
+        for text in [
+            "AKIA".to_owned(),
+            "AKIAIOSFODNN7EXAMPLEX2".to_owned(),
+            format!("x{}IOSFODNN7EXAMPLE", "AKIA"),
+            "the task-force of disk-1 and risk-based sk- things".to_owned(),
+            format!("desk-{token}"),
+            "npm_config_registry=https://registry.npmjs.org npm_lifecycle_event".to_owned(),
+            "eyJhbGciOiJIUzI1NiJ9".to_owned(),
+            "http://localhost:3000/a@b https://example.com:8080?user=a@b git@github.com:a/b"
+                .to_owned(),
+            "ssh://git@github.com/a/b".to_owned(),
+            "webpack:///./node_modules/@scope/a:1@2".to_owned(),
+            "Bearer of bad news, bearer authentication-required-for-this".to_owned(),
+            "Basic instructions follow".to_owned(),
+            "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----".to_owned(),
+            "a file that has no -----BEGIN PRIVATE KEY----- line".to_owned(),
+        ] {
+            assert_eq!(redacted(&text), text);
+        }
+    }
+
+    #[test]
+    fn the_frame_of_a_password_or_header_stays() {
+        assert_eq!(
+            redacted("postgres://app:p%40ss@db:5432/x, redis://:pw@h, amqp://u:a@b@h/v"),
+            "postgres://app:[redacted:url-password]@db:5432/x, redis://:[redacted:url-password]@h, amqp://u:[redacted:url-password]@h/v"
+        );
+        assert_eq!(
+            redacted(
+                "curl -H 'Authorization: Basic dXNlcjpwYXNz' -H \"authorization: bearer abcdef\""
+            ),
+            "curl -H 'Authorization: Basic [redacted:credentials]' -H \"authorization: bearer [redacted:credentials]\""
+        );
+        assert_eq!(
+            redacted("got Bearer a1b2c3d4e5f6g7h8i9j0.x~y+z/== back"),
+            "got Bearer [redacted:credentials] back"
+        );
+    }
+
+    #[test]
+    fn a_private_key_goes_from_end_to_end_or_as_far_as_it_was_cut() {
+        let body = format!("{}\n", "MIIEpAIBAAKCAQEA".repeat(4)).repeat(3);
+        for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "] {
+            let key =
+                format!("-----BEGIN {kind}PRIVATE KEY-----\n{body}-----END {kind}PRIVATE KEY-----");
+            assert_eq!(redacted(&format!("a {key} b")), "a [redacted:private-key] b");
+            let cut = format!("a -----BEGIN {kind}PRIVATE KEY-----\n{body}");
+            assert_eq!(redacted(&cut), "a [redacted:private-key]");
+            let escaped = key.replace('\n', "\\n");
+            assert_eq!(redacted(&format!("a {escaped} b")), "a [redacted:private-key] b");
+        }
+    }
+
+    #[test]
+    fn what_is_redacted_stays_as_it_is() {
+        for text in ["http://u:pw@h Authorization: Bearer abcdefgh", "a://b:c@d"] {
+            let once = redacted(text);
+            assert_ne!(once, text);
+            assert_eq!(redacted(&once), once);
+        }
+    }
+
+    #[test]
+    fn near_misses_in_great_number_cost_linear_time() {
+        // A second search from every near miss would take minutes here.
+        for unit in
+            ["eyJ", "://", "AKIA", " sk-", "-----BEGIN PRIVATE KEY-----", "Bearer ", "a://b:"]
+        {
+            redacted(&unit.repeat(1 << 15));
+        }
+    }
+}

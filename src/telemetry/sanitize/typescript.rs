@@ -48,3 +48,35 @@ fn code_of(line: &[u8]) -> Option<&str> {
     let found = DIAGNOSTIC.captures(line)?;
     std::str::from_utf8(found.get(1)?.as_bytes()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diagnostics_are_counted_and_the_first_three_codes_named() {
+        let text = "src/a.ts(1,16): error TS2304: Cannot find name 'x'.\nsrc/a.ts(2,1): error TS2339: No property.\n  Types of property 'a' are incompatible.\nsrc/b.ts(2,1): error TS2304: Cannot find name 'y'.\nsrc/b.ts(3,1): error TS2322: Type.\nsrc/b.ts(4,1): error TS7006: Parameter.\n";
+        assert_eq!(summarise(text).unwrap(), "5 type errors: TS2304, TS2339, TS2322, ...");
+        let three = text.lines().take(5).collect::<Vec<_>>().join("\r\n");
+        assert_eq!(summarise(&three).unwrap(), "4 type errors: TS2304, TS2339, TS2322");
+    }
+
+    #[test]
+    fn pretty_and_global_diagnostics_are_read_and_the_total_is_not() {
+        let text = "src/a.ts:1:16 - error TS2724: '\"./user.js\"' has no exported member.\n\n1 import { greet } from './user.js';\n           ~~~~~\n\nerror TS18003: No inputs were found.\n\nFound 14 errors in 2 files.\n";
+        assert_eq!(summarise(text).unwrap(), "2 type errors: TS2724, TS18003");
+    }
+
+    #[test]
+    fn what_holds_more_than_diagnostics_is_something_else() {
+        for text in [
+            "",
+            "we fixed error TS2304: it was a typo",
+            "TSError: ⨯ Unable to compile:\nsrc/a.ts:1:1 - error TS2304: x\n    at create (/x/index.ts:859:12)",
+            "src/a.ts(1,16): error TS2304: x\nFAIL src/a.test.ts\n",
+            "src/a.ts(1,16): error TS2304: x\n✖ 1 problem (1 error, 0 warnings)\n",
+        ] {
+            assert_eq!(summarise(text), None, "{text}");
+        }
+    }
+}

@@ -4,12 +4,12 @@
 //! that make the body without its error texts.
 
 use super::edits::Text;
-use super::frame::{ErrorMember, Frame, HashMember, Item, Meaning, Place, Slot};
+use super::frame::{Frame, Item, Meaning, Slot};
 use super::json::{self, Malformed, expected};
 use super::notes::Notes;
 use super::prefilter::{Prefilter, Suspects};
 use super::redact::{Key, Redaction};
-use super::{ErrorHash, ErrorText, MAX_DEPTH, condense, hash_of, secrets};
+use super::{ErrorHash, MAX_DEPTH, hash_of, secrets};
 
 /// The key of the first member of an error record, as it stands between the quotes.
 const MARK: &[u8] = b"\\u0000plimsoll:error";
@@ -28,7 +28,7 @@ pub(super) struct Rules<'a> {
 /// The state of a pass that its notes do not show.
 #[derive(Debug, Default)]
 pub(super) struct Stack {
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     /// The places of the redaction paths that are active in each frame.
     active: Vec<u16>,
 }
@@ -44,7 +44,7 @@ impl Stack {
 
 /// A value as the pass found it.
 #[derive(Debug, Clone, Copy)]
-enum Value {
+pub(super) enum Value {
     Null,
     String {
         escaped: bool,
@@ -55,12 +55,13 @@ enum Value {
     Record(Record),
 }
 
+/// An error record that was read to its end.
 #[derive(Debug, Clone, Copy)]
-struct Record {
-    hash: ErrorHash,
-    shortened: bool,
+pub(super) struct Record {
+    pub(super) hash: ErrorHash,
+    pub(super) shortened: bool,
     /// The reserved edit of the whole record.
-    place: usize,
+    pub(super) place: usize,
 }
 
 /// Where a value ended, or where the first value inside it begins.
@@ -69,12 +70,14 @@ enum Step {
     Into(usize),
 }
 
+/// One pass over one text. What is done about a value is in [`super::rules`].
 pub(super) struct Walk<'a> {
-    json: &'a [u8],
-    rules: Rules<'a>,
-    notes: &'a mut Notes,
-    stack: &'a mut Stack,
-    suspects: Suspects<'a>,
+    pub(super) json: &'a [u8],
+    pub(super) rules: Rules<'a>,
+    pub(super) notes: &'a mut Notes,
+    pub(super) stack: &'a mut Stack,
+    /// Where secrets may be.
+    pub(super) suspects: Suspects<'a>,
 }
 
 impl<'a> Walk<'a> {
@@ -151,7 +154,7 @@ impl<'a> Walk<'a> {
         let active_end = self.stack.active.len();
         let frame = match frames.last() {
             None => Frame::root(start, is_object, active_end),
-            Some(parent) => parent.child(start, is_object, active_end, self.notes.errors.len()),
+            Some(parent) => parent.child(start, is_object, active_end),
         };
         frames.push(frame);
         let first = json::skip_space(self.json, start + 1);
@@ -249,7 +252,6 @@ impl<'a> Walk<'a> {
 
     fn close_record(&mut self, frame: &Frame, at: usize, beside: bool) -> Record {
         let hash = hash_of(self.json.get(frame.start..=at).unwrap_or_default());
-        self.notes.errors.truncate(frame.errors_before);
         if frame.shortened && !beside {
             if let Some(member) = frame.hash_member(Slot::Plain) {
                 let text = self.notes.hash_value(&hash);
@@ -262,213 +264,9 @@ impl<'a> Walk<'a> {
         }
         Record { hash, shortened: frame.shortened, place: frame.reduced }
     }
-
-    /// Applies the rules to the value `start..end` of the member or element at hand.
-    fn done(&mut self, start: usize, end: usize, value: Value) {
-        let depth = self.stack.frames.len();
-        let Some(frame) = self.stack.frames.last_mut() else {
-            match value {
-                Value::String { escaped } => self.plain_text(start, end, escaped),
-                Value::Record(record) => self.lone_record(start, end, record, 0, depth),
-                _ => {}
-            }
-            return;
-        };
-        let item = frame.item;
-        let drops_null = frame.plain && frame.is_object;
-        match (value, item.meaning) {
-            (Value::Null, _) if drops_null => return self.leave_out(end),
-            _ if item.redact => self.blacken(start, end),
-            (Value::Other, Meaning::Mark) if self.json.get(start..end) == Some(b"1") => {
-                return self.begin_record(end);
-            }
-            (Value::String { escaped }, Meaning::RecordText) => {
-                let text = json::decode(inside(self.json, start, end), escaped);
-                let (shown, shortened) = self.shown(&text, start, end);
-                if let Some(shown) = shown {
-                    self.notes.both(start, end, shown);
-                }
-                if let Some(frame) = self.stack.frames.last_mut() {
-                    frame.shortened |= shortened;
-                }
-            }
-            (Value::String { escaped }, Meaning::Error(slot)) if frame.plain => {
-                let text = json::decode(inside(self.json, start, end), escaped);
-                let hash = hash_of(text.as_bytes());
-                let (shown, shortened) = self.shown(&text, start, end);
-                if let Some(shown) = shown {
-                    self.notes.both(start, end, shown);
-                }
-                self.error(slot, end, ErrorMember { hash, shortened, reduced: item.reduced });
-            }
-            (Value::Record(record), Meaning::Error(slot)) => {
-                let Record { hash, shortened, .. } = record;
-                self.error(slot, end, ErrorMember { hash, shortened, reduced: item.reduced });
-            }
-            (Value::Record(record), _) => self.lone_record(start, end, record, 2, depth),
-            (Value::String { escaped }, _) => self.plain_text(start, end, escaped),
-            _ => {}
-        }
-        if let Meaning::ErrorHash(slot) = item.meaning {
-            self.error_hash(slot, start, end);
-        }
-        if let Some(frame) = self.stack.frames.last_mut() {
-            frame.kept = true;
-            frame.previous_end = end;
-        }
-    }
-
-    /// Takes the object at hand, whose mark ends at `end`, for an error record.
-    fn begin_record(&mut self, end: usize) {
-        self.leave_out(end);
-        if let Some(frame) = self.stack.frames.last_mut() {
-            frame.record = true;
-            frame.in_record = true;
-            frame.reduced = self.notes.reduced.reserve(frame.start);
-        }
-    }
-
-    /// Leaves the member at hand out.
-    fn leave_out(&mut self, end: usize) {
-        let Some(frame) = self.stack.frames.last_mut() else { return };
-        self.notes.rewind(frame.item.mark);
-        if frame.kept {
-            self.notes.both(frame.previous_end, end, Text::EMPTY);
-        } else {
-            frame.drop_from = Some(frame.item.start);
-        }
-        frame.previous_end = end;
-    }
-
-    /// Blackens the value at hand because of its path.
-    fn blacken(&mut self, start: usize, end: usize) {
-        let Some(frame) = self.stack.frames.last_mut() else { return };
-        self.notes.rewind(frame.item.mark);
-        frame.item.body = self.notes.body.len();
-        frame.item.reduced = self.notes.reduced.len();
-        let text = self.notes.texts.add(|out| out.extend_from_slice(b"\"[redacted]\""));
-        self.notes.both(start, end, text);
-        self.notes.redacted += 1;
-    }
-
-    fn plain_text(&mut self, start: usize, end: usize, escaped: bool) {
-        if !self.suspects.any_in(start, end) {
-            return;
-        }
-        let text = json::decode(inside(self.json, start, end), escaped);
-        if let Some((clean, count)) = secrets::redact(&text, self.rules.secrets) {
-            self.notes.redacted += count;
-            let clean = self.quoted(&clean);
-            self.notes.both(start, end, clean);
-        }
-    }
-
-    /// What is shown of an error text, when that is not the text itself, and whether it was shortened.
-    /// Secrets go first: one that is cut would no longer be recognised.
-    fn shown(&mut self, text: &str, start: usize, end: usize) -> (Option<Text>, bool) {
-        let clean = if self.suspects.any_in(start, end) {
-            secrets::redact(text, self.rules.secrets)
-        } else {
-            None
-        };
-        let text = match &clean {
-            Some((clean, count)) => {
-                self.notes.redacted += count;
-                clean
-            }
-            None => text,
-        };
-        match condense::condense(text, self.rules.max_error_length) {
-            std::borrow::Cow::Owned(short) => {
-                self.notes.truncated += 1;
-                (Some(self.quoted(&short)), true)
-            }
-            std::borrow::Cow::Borrowed(_) if clean.is_some() => (Some(self.quoted(text)), false),
-            std::borrow::Cow::Borrowed(_) => (None, false),
-        }
-    }
-
-    /// Notes an error that is a member of the object at hand and ends at `end`.
-    fn error(&mut self, slot: Slot, end: usize, error: ErrorMember) {
-        let depth = self.stack.frames.len();
-        let Some(frame) = self.stack.frames.last_mut() else { return };
-        let hash = error.hash;
-        match frame.hash_member(slot) {
-            // The hash stands before the text: it is set there.
-            Some(member) if error.shortened => {
-                let text = self.notes.hash_value(&hash);
-                self.notes.body.set(member.body, member.start, member.end, text);
-                self.notes.reduced.set(member.reduced, member.start, member.end, text);
-                self.notes.reduced.set(error.reduced, frame.previous_end, end, Text::EMPTY);
-            }
-            Some(member) if is_hash(self.json, member.start, member.end, &hash) => {
-                self.notes.reduced.set(error.reduced, frame.previous_end, end, Text::EMPTY);
-            }
-            // Somebody else's hash: leaving the text out would leave nothing that names it.
-            Some(_) => {}
-            None => {
-                if error.shortened {
-                    let text = self.notes.hash_member(",", slot.hash_key(), &hash, "");
-                    self.notes.body.push(end, end, text);
-                }
-                let text = self.notes.hash_member("", slot.hash_key(), &hash, "");
-                self.notes.reduced.set(error.reduced, frame.item.start, end, text);
-                frame.set_error_member(slot, Some(error));
-            }
-        }
-        let rank = match (frame.place, slot) {
-            (Place::Root, Slot::Plain) => 0,
-            (Place::Root, Slot::Dotted) | (Place::Meta, Slot::Plain) => 1,
-            _ => 2,
-        };
-        self.notes.errors.push(ErrorText { hash, rank, depth });
-    }
-
-    /// Notes the hash of an error that came with the entry.
-    fn error_hash(&mut self, slot: Slot, start: usize, end: usize) {
-        let Some(frame) = self.stack.frames.last_mut() else { return };
-        let Item { body, reduced, .. } = frame.item;
-        match frame.error_member(slot) {
-            None => frame.set_hash_member(slot, HashMember { start, end, body, reduced }),
-            Some(error) if error.shortened => {
-                self.notes.body.set(body, frame.previous_end, end, Text::EMPTY);
-                self.notes.reduced.set(reduced, frame.previous_end, end, Text::EMPTY);
-            }
-            Some(error) if is_hash(self.json, start, end, &error.hash) => {
-                self.notes.reduced.set(reduced, frame.previous_end, end, Text::EMPTY);
-            }
-            // Somebody else's hash: the text stays with it.
-            Some(error) => {
-                self.notes.reduced.unset(error.reduced);
-                frame.set_error_member(slot, None);
-                frame.set_hash_member(slot, HashMember { start, end, body, reduced });
-            }
-        }
-    }
-
-    /// Notes an error record that is not under the key of an error.
-    fn lone_record(&mut self, start: usize, end: usize, record: Record, rank: u8, depth: usize) {
-        let Record { hash, place, .. } = record;
-        let text = self.notes.hash_member("{", Slot::Plain.hash_key(), &hash, "}");
-        self.notes.reduced.set(place, start, end, text);
-        self.notes.errors.push(ErrorText { hash, rank, depth });
-    }
-
-    fn quoted(&mut self, text: &str) -> Text {
-        self.notes.texts.add(|out| {
-            out.push(b'"');
-            json::encode(text, out);
-            out.push(b'"');
-        })
-    }
 }
 
 /// What is between the quotes of the string `start..end`.
-fn inside(json: &[u8], start: usize, end: usize) -> &[u8] {
+pub(super) fn inside(json: &[u8], start: usize, end: usize) -> &[u8] {
     json.get(start + 1..end.saturating_sub(1)).unwrap_or_default()
-}
-
-/// Whether the value `start..end` is the string `hash`.
-fn is_hash(json: &[u8], start: usize, end: usize, hash: &ErrorHash) -> bool {
-    end - start == hash.len() + 2 && inside(json, start, end) == hash
 }
