@@ -130,6 +130,7 @@ function print(directory, results, nothingLost) {
     ['bytes on disk', ...all.map(({ bytes }) => formatBytes(bytes))],
     ['reduction', ...all.map((result) => result.reduction > 0 ? `${(100 * result.reduction).toFixed(1)} %` : '–')],
     ['worst event-loop delay', ...all.map(({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms`)],
+    ['99th percentile', ...all.map(({ loopDelayP99Ms }) => `${loopDelayP99Ms.toFixed(1)} ms`)],
     ['peak RSS', ...all.map(({ peakRss }) => formatBytes(peakRss))],
     ['archives', ...all.map(({ archives }) => archives)],
     ['lines', ...all.map(({ lines }) => formatCount(lines))],

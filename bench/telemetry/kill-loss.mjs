@@ -7,7 +7,7 @@
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -24,6 +24,7 @@ const POOL = 1024
 const ROTATION_BYTES = 1_000_000
 const SHORTEST_LIFE_MS = 200
 const LONGEST_LIFE_MS = 900
+const QUIET_MS = 2000
 
 if (process.send !== undefined) await live(JSON.parse(process.argv[2]))
 else await main()
@@ -88,8 +89,7 @@ async function live({ name, logs, noteFile, life, rate }) {
     await logger.log('info', { life, sequence: 0 })
     await logger.settle()
     await logger.close?.()
-    // A second for loggers that compress and give no sign of having done so.
-    await pause(1000)
+    await untilQuiet(logs)
     process.exit(0)
   }
   const note = openSync(noteFile, 'w')
@@ -104,6 +104,12 @@ async function live({ name, logs, noteFile, life, rate }) {
   const entries = makeEntries(BYTES, POOL).map((entry) => ({ life, ...entry }))
   process.send('ready')
   await logSteadily(noted, entries, { perSecond: rate, seconds: 3600, first: 1 })
+}
+
+/** Loggers that compress in the background give no sign of having done so: nothing changes for a while. */
+async function untilQuiet(directory) {
+  const look = () => readdirSync(directory).map((name) => [name, statSync(path.join(directory, name), { throwIfNoEntry: false })?.size]).join()
+  for (let before = ''; before !== look(); await pause(QUIET_MS)) before = look()
 }
 
 /** @returns {number} the last acknowledged number; they count from 1 */

@@ -5,6 +5,7 @@ import { openSync, writeSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import path from 'node:path'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /**
  * @typedef {object} Logger
@@ -34,6 +35,8 @@ export const LOGGERS = {
 
 /** The logger everything is compared with. */
 export const FLOOR = 'JSON.stringify (floor)'
+
+const FLUSH_PATIENCE_MS = 300
 
 const done = () => Promise.resolve()
 
@@ -82,7 +85,8 @@ async function openPinoRollWorker(directory, { rotationBytes }) {
   const options = { file: path.join(directory, 'log'), extension: '.jsonl', size: pinoSize(rotationBytes) }
   const transport = pino.transport({ target: 'pino-roll', options })
   await once(transport, 'ready')
-  return pinoLogger(pino({ base: null }, transport), () => flushed(transport))
+  // The transport now and then never calls back; what it holds is in the worker's hands by then.
+  return pinoLogger(pino({ base: null }, transport), () => Promise.race([flushed(transport), pause(FLUSH_PATIENCE_MS)]))
 }
 
 function pinoLogger(logger, settle) {

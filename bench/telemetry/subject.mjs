@@ -5,6 +5,9 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
+/** No call takes longer, however busy the machine. */
+const PATIENCE_MS = 120_000
+
 /**
  * Starts a process that runs `file` and offers what it passed to `offer`.
  *
@@ -27,7 +30,15 @@ export function startSubject(file, argument) {
     pid: child.pid,
     call(method, methodArgument) {
       return new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject })
+        const limit = setTimeout(() => {
+          child.kill('SIGKILL')
+          reject(new Error(`${method} took longer than ${PATIENCE_MS} ms in ${JSON.stringify(argument)}`))
+        }, PATIENCE_MS)
+        const settled = (settle) => (value) => {
+          clearTimeout(limit)
+          settle(value)
+        }
+        waiting.push({ resolve: settled(resolve), reject: settled(reject) })
         child.send({ method, argument: methodArgument }, (error) => {
           if (error) reject(error)
         })

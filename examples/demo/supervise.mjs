@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const childFile = path.join(path.dirname(fileURLToPath(import.meta.url)), 'child.mjs')
 
+/** Of these readings the highest of all runs counts. */
+const HIGHEST = ['loopDelayMs', 'loopDelayP99Ms', 'peakRss']
+
 /**
  * @typedef {object} Kill
  * @property {number} at the number of acknowledgements after which it comes
@@ -18,6 +21,7 @@ const childFile = path.join(path.dirname(fileURLToPath(import.meta.url)), 'child
  * @property {string[]} acknowledged `<run>/<record>` of each acknowledged entry
  * @property {number} kills that were carried out
  * @property {number} loopDelayMs the worst of all runs
+ * @property {number} loopDelayP99Ms the 99th percentile of the run where it was highest
  * @property {number} peakRss bytes, the highest of all runs
  * @property {number} recovered entries that runs took over from killed ones
  */
@@ -43,7 +47,7 @@ export function drawKills(items) {
  */
 export async function supervise(job, kills, progress) {
   const pending = [...kills]
-  const result = { acknowledged: [], kills: 0, loopDelayMs: 0, peakRss: 0, recovered: 0 }
+  const result = { acknowledged: [], kills: 0, loopDelayMs: 0, loopDelayP99Ms: 0, peakRss: 0, recovered: 0 }
   let next = 0
   for (let run = 1; ; run++) {
     const argument = JSON.stringify({ ...job, run, from: next })
@@ -65,8 +69,7 @@ export async function supervise(job, kills, progress) {
         }
       } else if (message.reading) {
         reading = message.reading
-        result.loopDelayMs = Math.max(result.loopDelayMs, reading.loopDelayMs)
-        result.peakRss = Math.max(result.peakRss, reading.peakRss)
+        for (const measure of HIGHEST) result[measure] = Math.max(result[measure], reading[measure])
       } else if (message.done) {
         done = true
       }
