@@ -11,6 +11,7 @@ export default [
     rules: {
       eqeqeq: 'error',
       'no-console': 'off',
+      'no-new-wrappers': 'error',
       'no-unused-vars': ['error', { argsIgnorePattern: '^_', caughtErrors: 'all' }],
       'no-var': 'error',
       'object-shorthand': 'error',

@@ -8,11 +8,12 @@
  */
 
 const { AsyncResource } = require('node:async_hooks')
+const path = require('node:path')
 const { setImmediate: afterOthers, setTimeout: later, clearTimeout: cancel } = require('node:timers')
 const { readConfig } = require('./config.js')
 const { PlimsollError } = require('./errors.js')
 const { native: loadNative } = require('./native.js')
-const { isPlain, serialize } = require('./serialize.js')
+const { isPlain, isRecordedByFields, serialize, withFields } = require('./serialize.js')
 
 const DAY_MS = 86_400_000
 /** Entries that may wait for room in the ring, and their UTF-16 units. More are refused. */
@@ -167,7 +168,11 @@ class Queue {
 }
 
 /**
- * @typedef {{ level: number, text: string, resolve: () => void, reject: (error: unknown) => void }} Waiter
+ * @typedef {object} Waiter an entry that found no room yet
+ * @property {number} level with `ERROR_RECORDS`
+ * @property {string} text
+ * @property {() => void} resolve
+ * @property {(error: unknown) => void} reject
  * @typedef {{ resolve: () => void, reject: (error: unknown) => void }} Settle
  */
 
@@ -207,13 +212,14 @@ class TelemetryManager {
   constructor(config) {
     useNative()
     const settings = readConfig('TelemetryManager', TELEMETRY_OPTIONS, config)
+    settings.logPath = path.resolve(settings.logPath)
     this.#settings = settings
     this.#minimum = levelNumber(settings.minLevel)
     const tell = settings.onError ?? warnOnce()
     this.#onError = AsyncResource.bind(tell)
   }
 
-  /** The path the log was asked for at. */
+  /** Where the log is. */
   get logPath() {
     return this.#settings.logPath
   }
@@ -324,9 +330,14 @@ class TelemetryManager {
     if (many || (this.#waitingUnits + text.length > MAX_WAITING_UNITS && this.#waiting.length > 0)) {
       return this.#refuse(flags)
     }
-    const promise = quiet(new Promise((resolve, reject) => {
-      this.#waiting.push({ level: flags, text, resolve, reject })
-    }))
+    const promise = new Promise((resolve, reject) => {
+      // Tens of thousands may wait: only one that is refused gets the handler that keeps it quiet.
+      const refuse = (/** @type {unknown} */ error) => {
+        quiet(promise)
+        reject(error)
+      }
+      this.#waiting.push({ level: flags, text, resolve, reject: refuse })
+    })
     this.#waitingUnits += text.length
     this.#target = -1
     if (this.#waiting.length === 1) {
@@ -605,8 +616,8 @@ class TelemetryChild {
    */
   log(level, data) {
     if (typeof data !== 'object' || data === null) return this.#parent.log(level, data)
-    if (Array.isArray(data) || data instanceof Error) return this.#parent.log(level, { ...this.#bindings, data })
-    return this.#parent.log(level, { ...this.#bindings, ...data })
+    const fields = isRecordedByFields(data) ? data : { data }
+    return this.#parent.log(level, withFields(this.#bindings, fields))
   }
 
   /** @returns {Promise<void>} */

@@ -10,7 +10,7 @@ export const testStages = [
   cargoTests('Rust tests without Node', ['--no-default-features', '--locked']),
   cargoTests('Rust tests', ['--locked']),
   jestTests('Jest, parallel', ['--maxWorkers=2']),
-  jestTests('Jest, in band', ['--runInBand', '--testPathIgnorePatterns', '/__test__/(packaging|exit|processes|torture)/']),
+  jestTests('Jest, in band', ['--runInBand', '--testPathIgnorePatterns', '/__test__/(packaging|exit|processes|torture|workers)/']),
   vitestTests('threads'),
   vitestTests('forks'),
   checkWithTool('types of the facade', 'tsc', ['-p', '.']),

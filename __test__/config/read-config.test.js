@@ -73,6 +73,7 @@ describe('a value that is not allowed', () => {
     ['size', Infinity],
     ['size', 5n],
     ['size', null],
+    // eslint-disable-next-line no-new-wrappers
     ['size', new Number(5)],
     ['ratio', -0.1],
     ['path', ''],

@@ -118,7 +118,7 @@ describe('values JSON does not know', () => {
     ['-0', -0, 0],
     ['a function', () => 1, undefined],
     ['a symbol', Symbol('s'), undefined],
-    // eslint-disable-next-line no-new-wrappers
+     
     ['boxed primitives', [new String('s'), new Number(1), new Boolean(false), Object(3n)], ['s', 1, false, '3']]
   ])('%s', async (_name, value, expected) => {
     const data = await roundTrip({ before: 1, value, after: 2 })

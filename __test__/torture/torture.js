@@ -20,7 +20,7 @@ const { archivesOf, filesOf, hiddenFilesOf, linesOf } = require('../support/log-
 const { ISSUED_REPEAT, ACKNOWLEDGED_REPEAT, random, faultOf } = require('./records')
 
 /** Kills after which everything is read. */
-const ROUND = 200
+const ROUND = 50
 /** Writers at the same time. */
 const WRITERS = 2
 /** The longest a life logs, in milliseconds. */

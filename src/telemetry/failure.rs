@@ -58,9 +58,13 @@ impl Failure {
             LogError::Busy => Some("EAGAIN".to_owned()),
             LogError::ForeignLock(_) | LogError::Ring(_) => None,
         };
+        let advice = match error {
+            LogError::Busy => "look for a stopped process that has the log open",
+            LogError::ForeignLock(_) => "it stands where the log's lock has to be",
+            LogError::Ring(_) | LogError::Io { .. } => "make room or restore the directory",
+        };
         let message = format!(
-            "{error}. {waiting} entries are safe in the ring, and writing is tried again; make room \
-             or restore the directory"
+            "{error}. {waiting} entries are safe in the ring, and writing is tried again; {advice}"
         );
         Failure { code: WRITE, message, cause }
     }

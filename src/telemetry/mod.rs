@@ -15,6 +15,7 @@ pub mod location;
 pub mod log_file;
 pub mod paths;
 pub mod profile;
+pub mod read;
 pub mod recovery;
 pub mod ring;
 pub mod runtime;

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a busy lock is tried for.
+/// How long the command line tries a busy lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -36,17 +36,21 @@ pub struct Recovery {
     pub damaged_bytes: u64,
     /// Entries known to be missing.
     pub damaged: u64,
+    /// Whether the log was locked by another process for longer than the patience given. Some rings
+    /// are still there.
+    pub busy: bool,
     /// What went wrong; the rings concerned are still there.
     pub failures: Vec<Failure>,
 }
 
-/// Drains every ring of one log whose owner is dead.
+/// Drains every ring of one log whose owner is dead, trying a busy lock for `patience`.
 pub fn recover_log(
     fs: &Arc<dyn FileSystem>,
     clock: &Arc<dyn Clock>,
     log: &mut SharedLog,
     terms: Option<Terms>,
     counters: &Counters,
+    patience: Duration,
 ) -> Recovery {
     let mut recovery = Recovery::default();
     let paths = log.file.paths().clone();
@@ -71,8 +75,15 @@ pub fn recover_log(
             Ok(Adoption::Living) => recovery.living += 1,
             Ok(Adoption::Gone) => {}
             Ok(Adoption::Adopted(ring)) => {
-                if let Err(failure) = drain(fs, clock, log, terms, *ring, counters, &mut recovery) {
-                    recovery.failures.push(failure);
+                let drained =
+                    drain(fs, clock, log, terms, *ring, counters, &mut recovery, patience);
+                match drained {
+                    Ok(()) => {}
+                    Err(LogError::Busy) => {
+                        recovery.busy = true;
+                        return recovery;
+                    }
+                    Err(error) => recovery.failures.push(Failure::of_log(&error, 0)),
                 }
             }
             Err(error) => recovery.failures.push(Failure::of_ring(&error)),
@@ -100,30 +111,10 @@ pub fn recover_directory(
         let paths = LogPaths::new(directory.clone(), name.to_owned());
         let file = LogFile::new(Arc::clone(fs), Arc::clone(clock), paths);
         let mut log = SharedLog { file, dedup: Dedup::default() };
-        let recovery = recover_log(fs, clock, &mut log, None, &Counters::default());
+        let recovery = recover_log(fs, clock, &mut log, None, &Counters::default(), PATIENCE);
         recoveries.push((name.to_owned(), recovery));
     }
     Ok(recoveries)
-}
-
-/// Tries `work` again while the log's lock is busy, up to ten seconds.
-///
-/// # Errors
-/// The last error of `work`.
-pub fn with_lock<T>(
-    clock: &Arc<dyn Clock>,
-    log: &mut SharedLog,
-    mut work: impl FnMut(&mut SharedLog) -> Result<T, LogError>,
-) -> Result<T, LogError> {
-    let start = clock.monotonic();
-    loop {
-        match work(log) {
-            Err(LogError::Busy) if clock.monotonic().saturating_sub(start) < PATIENCE => {
-                std::thread::sleep(PAUSE);
-            }
-            done => return done,
-        }
-    }
 }
 
 fn is_ring(paths: &LogPaths, name: &str) -> bool {
@@ -139,6 +130,7 @@ fn remove_unborn(fs: &dyn FileSystem, path: &Path) {
     }
 }
 
+#[allow(clippy::too_many_arguments)] // one caller, and a structure would only rename them
 fn drain(
     fs: &Arc<dyn FileSystem>,
     clock: &Arc<dyn Clock>,
@@ -147,7 +139,8 @@ fn drain(
     ring: Ring,
     counters: &Counters,
     recovery: &mut Recovery,
-) -> Result<(), Failure> {
+    patience: Duration,
+) -> Result<(), LogError> {
     let path = ring.path().to_owned();
     let profile = ring.profile().and_then(|bytes| Profile::decode(&bytes)).unwrap_or_default();
     let sanitizer = profile.sanitizer().or_else(|| Profile::default().sanitizer());
@@ -156,11 +149,15 @@ fn drain(
         terms.unwrap_or(Terms { rotation_threshold: profile.rotation_threshold, sync: false });
     let own = Counters::default();
     let mut drain = Drain::new(Arc::new(ring), sanitizer, Arc::clone(clock));
+    let start = clock.monotonic();
     let drained = loop {
-        match with_lock(clock, log, |log| drain.step(log, terms, &own, true)) {
+        match drain.step(log, terms, &own, true) {
             Ok(_) if drain.is_done() => break Ok(()),
             Ok(_) => {}
-            Err(error) => break Err(Failure::of_log(&error, 0)),
+            Err(LogError::Busy) if clock.monotonic().saturating_sub(start) < patience => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) => break Err(error),
         }
     };
     let entries = drain.entries();
@@ -174,8 +171,7 @@ fn drain(
     recovery.rings += 1;
     match fs.remove(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            let error = LogError::Io { action: "remove", path, source };
-            Err(Failure::of_log(&error, 0))
+            Err(LogError::Io { action: "remove", path, source })
         }
         _ => Ok(()),
     }

@@ -6,14 +6,14 @@
 //!
 //! # When the disk does not take them
 //!
-//! Entries stay in their ring. A busy lock is tried again after 1 ms, doubling to 16 ms; a failed write
+//! Entries stay in their ring. A busy lock is tried again after 1 ms, doubling to 4 ms; a failed write
 //! after 50 ms, doubling to 5 s, and at once when a flush asks. A flush that meets a failure is
 //! rejected, the retrying goes on. Each kind of failure is told once a second at most.
 //!
 //! A panic in the work for one handle is caught: it is counted and told, everything remembered of its
 //! ring and log is read anew, and the work goes on.
 
-use super::archive::{Compressor, Job};
+use super::archive::{Compressor, Job, Mark};
 use super::counters::LastError;
 use super::drain::{Drain, SharedLog, Step, Terms};
 use super::failure::{self, Failure};
@@ -36,9 +36,10 @@ use std::time::Duration;
 /// Steps one handle may take before the others get their turn.
 const STEPS_A_TURN: usize = 16;
 const FIRST_BUSY: Duration = Duration::from_millis(1);
-const LAST_BUSY: Duration = Duration::from_millis(16);
-/// A lock that stays busy this long is told as trouble.
-const BUSY_IS_TROUBLE: Duration = Duration::from_secs(1);
+const LAST_BUSY: Duration = Duration::from_millis(4);
+/// A lock found busy for this long is told as trouble, and opening gives up. Among many busy processes
+/// it is normal to be turned away for a second.
+const BUSY_IS_TROUBLE: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How long closing tries to write what is left before it leaves it in the ring.
@@ -73,6 +74,12 @@ impl Waiting {
     }
 }
 
+/// A handle that is not open yet because the log's lock is busy.
+struct Opening {
+    handle: Arc<Handle>,
+    waiting: Waiting,
+}
+
 struct Client {
     handle: Arc<Handle>,
     paths: LogPaths,
@@ -82,7 +89,7 @@ struct Client {
     flushes: Vec<Flush>,
     large: VecDeque<LargeEntry>,
     closing: Option<Duration>,
-    drained_at: Option<Duration>,
+    drained_at: Option<(Duration, Mark)>,
     retained_at: Duration,
     told: HashMap<(&'static str, Option<String>), Duration>,
 }
@@ -93,9 +100,18 @@ pub(super) struct Writer {
     fs: Arc<dyn FileSystem>,
     clock: Arc<dyn Clock>,
     compressor: Arc<Compressor>,
+    openings: Vec<Opening>,
     clients: HashMap<u64, Client>,
     logs: HashMap<LogPaths, SharedLog>,
     exiting: bool,
+}
+
+/// Why a handle is not open.
+enum OpenError {
+    /// Another process is in the log; try again.
+    Busy,
+    /// It cannot be opened.
+    Failed(Failure),
 }
 
 /// The end of one turn of a client.
@@ -112,17 +128,19 @@ impl Writer {
         clock: Arc<dyn Clock>,
         compressor: Arc<Compressor>,
     ) -> Writer {
-        let (clients, logs) = (HashMap::new(), HashMap::new());
-        Writer { hub, fs, clock, compressor, clients, logs, exiting: false }
+        let (openings, clients, logs) = (Vec::new(), HashMap::new(), HashMap::new());
+        Writer { hub, fs, clock, compressor, openings, clients, logs, exiting: false }
     }
 
     /// Works until the process ends.
     pub(super) fn run(&mut self, finished: &dyn Fn()) {
         loop {
             let now = self.clock.monotonic();
-            let next = self.clients.values().filter_map(Client::next).min();
+            let openings = self.openings.iter().filter_map(|opening| opening.waiting.until);
+            let next = self.clients.values().filter_map(Client::next).chain(openings).min();
             let mail = self.hub.take(next.map(|at| at.saturating_sub(now)));
             self.read(mail);
+            self.open_handles();
             let now = self.clock.monotonic();
             let mut due: Vec<u64> = self
                 .clients
@@ -143,15 +161,9 @@ impl Writer {
 
     fn read(&mut self, mail: Mail) {
         let now = self.clock.monotonic();
-        for handle in mail.opening {
-            let opened = catch_unwind(AssertUnwindSafe(|| self.open(&handle)));
-            let opened = opened.unwrap_or_else(|panic| Err(internal(&*panic)));
-            if let Err(failure) = &opened {
-                self.note(&handle, failure);
-                handle.finish_closing();
-            }
-            handle.tell(Event::Opened(opened));
-        }
+        let openings = mail.opening.into_iter();
+        self.openings
+            .extend(openings.map(|handle| Opening { handle, waiting: Waiting::default() }));
         for (id, urgency) in mail.urgent {
             if let Some(client) = self.clients.get_mut(&id) {
                 let at = match urgency {
@@ -180,9 +192,11 @@ impl Writer {
                         client.closing.get_or_insert(now);
                         client.hurry(now);
                     }
+                    self.give_up_opening(|opening| opening.handle.id == handle);
                 }
                 Request::Exit => {
                     self.exiting = true;
+                    self.give_up_opening(|_| true);
                     for client in self.clients.values_mut() {
                         client.handle.end_intake();
                         client.closing.get_or_insert(now);
@@ -193,32 +207,82 @@ impl Writer {
         }
     }
 
-    fn open(&mut self, handle: &Arc<Handle>) -> Result<(), Failure> {
+    fn give_up_opening(&mut self, which: impl Fn(&Opening) -> bool) {
+        for opening in self.openings.extract_if(.., |opening| which(opening)) {
+            opening.handle.finish_closing();
+            let message = "closed before it was open".to_owned();
+            let failure = Failure { code: failure::CLOSED, message, cause: None };
+            opening.handle.tell(Event::Opened(Err(failure)));
+        }
+    }
+
+    fn open_handles(&mut self) {
+        let now = self.clock.monotonic();
+        for mut opening in std::mem::take(&mut self.openings) {
+            if opening.waiting.until.is_some_and(|until| until > now) {
+                self.openings.push(opening);
+                continue;
+            }
+            let opened = catch_unwind(AssertUnwindSafe(|| self.open(&opening.handle)));
+            let outcome =
+                match opened.unwrap_or_else(|panic| Err(OpenError::Failed(internal(&*panic)))) {
+                    Ok(()) => Ok(()),
+                    Err(OpenError::Failed(failure)) => Err(failure),
+                    Err(OpenError::Busy) => {
+                        opening.waiting.again(now, FIRST_BUSY, LAST_BUSY);
+                        if opening.waiting.since.is_none_or(|since| now - since < BUSY_IS_TROUBLE) {
+                            self.openings.push(opening);
+                            continue;
+                        }
+                        Err(Failure { code: failure::OPEN, ..Failure::of_log(&LogError::Busy, 0) })
+                    }
+                };
+            if let Err(failure) = &outcome {
+                self.note(&opening.handle, failure);
+                opening.handle.finish_closing();
+                self.logs
+                    .retain(|paths, _| self.clients.values().any(|other| other.paths == *paths));
+            }
+            opening.handle.tell(Event::Opened(outcome));
+        }
+    }
+
+    fn open(&mut self, handle: &Arc<Handle>) -> Result<(), OpenError> {
         let settings = &handle.settings;
         let paths = locate(&*self.fs, user::effective(), &settings.path)
-            .map_err(|error| Failure::of_location(&error))?;
-        let sanitizer = settings.profile.sanitizer().ok_or_else(|| Failure {
-            code: failure::OPEN,
-            message: "a path to redact is not valid".to_owned(),
-            cause: None,
+            .map_err(|error| OpenError::Failed(Failure::of_location(&error)))?;
+        let sanitizer = settings.profile.sanitizer().ok_or_else(|| {
+            let message = "a path to redact is not valid".to_owned();
+            OpenError::Failed(Failure { code: failure::OPEN, message, cause: None })
         })?;
         let (fs, clock) = (Arc::clone(&self.fs), Arc::clone(&self.clock));
         let log = self.logs.entry(paths.clone()).or_insert_with(|| SharedLog {
             file: LogFile::new(Arc::clone(&fs), Arc::clone(&clock), paths.clone()),
             dedup: super::dedup::Dedup::default(),
         });
-        let terms = Terms { rotation_threshold: settings.profile.rotation_threshold, sync: false };
-        let recovery = recovery::recover_log(&fs, &clock, log, Some(terms), &handle.counters);
-        let opened = recovery::with_lock(&clock, log, |log| {
-            let mut entered = log.file.enter(handle.id)?;
-            let due = entered.length() >= settings.profile.rotation_threshold;
+        let threshold = settings.profile.rotation_threshold;
+        let terms = Some(Terms { rotation_threshold: threshold, sync: false });
+        let patience = Duration::ZERO;
+        let recovery = recovery::recover_log(&fs, &clock, log, terms, &handle.counters, patience);
+        if recovery.busy {
+            return Err(OpenError::Busy);
+        }
+        let entered = log.file.enter(handle.id).and_then(|mut entered| {
+            let due = entered.length() >= threshold;
             due.then(|| entered.rotate()).transpose()
         });
+        match entered {
+            Ok(_) => {}
+            Err(LogError::Busy) => return Err(OpenError::Busy),
+            Err(error) => {
+                let failure = Failure { code: failure::OPEN, ..Failure::of_log(&error, 0) };
+                return Err(OpenError::Failed(failure));
+            }
+        }
         for failure in recovery.failures {
             self.note(handle, &failure);
             handle.tell(Event::Trouble(failure));
         }
-        opened.map_err(|error| Failure { code: failure::OPEN, ..Failure::of_log(&error, 0) })?;
         let ring = Ring::create(
             &*self.fs,
             &paths.ring(handle.id),
@@ -227,7 +291,7 @@ impl Writer {
             self.clock.wall_ms(),
             &settings.profile.encode(),
         )
-        .map_err(|error| Failure::of_ring(&error))?;
+        .map_err(|error| OpenError::Failed(Failure::of_ring(&error)))?;
         let ring = Arc::new(ring);
         ring.populate();
         handle.start_intake(Arc::clone(&ring));
@@ -387,7 +451,7 @@ impl Writer {
         if client.closing.is_some() {
             client.due = Some(now);
             if client.drain.is_done() {
-                client.drained_at = Some(now);
+                client.drained_at = Some((now, self.compressor.mark()));
             }
         }
         if now - client.retained_at > RETAIN_EVERY {
@@ -434,9 +498,9 @@ impl Writer {
     fn closed(&mut self, client: &mut Client) -> bool {
         let Some(since) = client.closing else { return false };
         let now = self.clock.monotonic();
-        if let Some(drained_at) = client.drained_at {
+        if let Some((drained_at, mark)) = client.drained_at {
             let waited = now - drained_at > COMPRESS_PATIENCE || self.exiting;
-            if !waited && !self.compressor.is_idle(&client.paths) {
+            if !waited && !self.compressor.is_done(&client.paths, mark) {
                 client.waiting.until = Some(now + COMPRESS_POLL);
                 client.due = Some(now);
                 return false;

@@ -84,6 +84,10 @@ pub struct CompressorCounters {
     pub panics: Counter,
 }
 
+/// A moment in the order of jobs: those submitted before it are told from those after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
 /// Owner of the thread; dropping it stops the thread.
 pub struct Compressor {
     shared: Arc<Shared>,
@@ -104,8 +108,9 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
-    current: Option<LogPaths>,
+    queue: VecDeque<(Mark, Job)>,
+    current: Option<(Mark, LogPaths)>,
+    next: u64,
     alive: bool,
 }
 
@@ -148,17 +153,19 @@ impl Compressor {
             self.shared.refuse(&job, reason);
             return;
         }
-        if state.queue.iter().any(|waiting| waiting.is_like(&job)) {
+        if state.queue.iter().any(|(_, waiting)| waiting.is_like(&job)) {
             return;
         }
         if state.queue.len() < MAX_WAITING {
-            state.queue.push_back(job);
+            let mark = Mark(state.next);
+            state.next += 1;
+            state.queue.push_back((mark, job));
             self.shared.work.notify_one();
             return;
         }
         self.shared.counters.overflows.add(1);
-        match state.queue.iter_mut().find(|waiting| waiting.paths == job.paths) {
-            Some(waiting) => waiting.archive = None,
+        match state.queue.iter_mut().find(|(_, waiting)| waiting.paths == job.paths) {
+            Some((_, waiting)) => waiting.archive = None,
             None => {
                 drop(state);
                 self.shared.refuse(&job, "too many archives wait to be compressed");
@@ -166,10 +173,19 @@ impl Compressor {
         }
     }
 
-    /// Whether nothing is waiting or being done for a log.
+    /// This moment in the order of jobs.
     #[must_use]
-    pub fn is_idle(&self, paths: &LogPaths) -> bool {
-        self.shared.lock().is_idle(paths)
+    pub fn mark(&self) -> Mark {
+        Mark(self.shared.lock().next)
+    }
+
+    /// Whether everything submitted for a log before `mark` is done.
+    #[must_use]
+    pub fn is_done(&self, paths: &LogPaths, mark: Mark) -> bool {
+        let state = self.shared.lock();
+        let before = |at: &Mark, of: &LogPaths| *at < mark && of == paths;
+        !state.current.as_ref().is_some_and(|(at, of)| before(at, of))
+            && !state.queue.iter().any(|(at, job)| before(at, &job.paths))
     }
 
     /// Waits until nothing is waiting or being done for a log, at most `bound`. Returns whether it is so.
@@ -231,7 +247,8 @@ impl Drop for Compressor {
 
 impl State {
     fn is_idle(&self, paths: &LogPaths) -> bool {
-        self.current.as_ref() != Some(paths) && self.queue.iter().all(|job| job.paths != *paths)
+        self.current.as_ref().is_none_or(|(_, of)| of != paths)
+            && self.queue.iter().all(|(_, job)| job.paths != *paths)
     }
 }
 
@@ -264,12 +281,12 @@ impl Shared {
                     .work
                     .wait_while(self.lock(), waiting)
                     .unwrap_or_else(PoisonError::into_inner);
-                let Some(job) = state.queue.pop_front() else {
+                let Some((mark, job)) = state.queue.pop_front() else {
                     state.alive = false;
                     self.done.notify_all();
                     return;
                 };
-                state.current = Some(job.paths.clone());
+                state.current = Some((mark, job.paths.clone()));
                 job
             };
             self.finish(&job);

@@ -25,6 +25,6 @@ pub mod retention;
 #[cfg(test)]
 mod tests;
 
-pub use compressor::{Compressor, Job, Report};
+pub use compressor::{Compressor, Job, Mark, Report};
 pub use error::ArchiveError;
 pub use retention::Retention;

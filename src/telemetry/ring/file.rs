@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use thiserror::Error;
 
-const MAGIC: [u8; 8] = *b"PLIMRING";
-const VERSION: u32 = 1;
-const IDENTITY_LENGTH: usize = 56;
-const HEAD: usize = 64;
-const TAIL: usize = 128;
-const TAIL_INVERSE: usize = 136;
-const INTENT: usize = 256;
-const PROFILE: usize = 512;
-const REPEATS: usize = 4096;
+pub(super) const MAGIC: [u8; 8] = *b"PLIMRING";
+pub(super) const VERSION: u32 = 1;
+pub(super) const IDENTITY_LENGTH: usize = 56;
+pub(super) const HEAD: usize = 64;
+pub(super) const TAIL: usize = 128;
+pub(super) const TAIL_INVERSE: usize = 136;
+pub(super) const INTENT: usize = 256;
+pub(super) const PROFILE: usize = 512;
+pub(super) const REPEATS: usize = 4096;
 /// Bytes of a profile a ring can carry.
 pub const MAX_PROFILE: usize = REPEATS - PROFILE - 8;
 /// Where the data area starts.

@@ -51,6 +51,7 @@
 mod file;
 mod frame;
 mod intent;
+mod peek;
 mod producer;
 mod repeats;
 #[cfg(test)]
@@ -59,5 +60,6 @@ mod tests;
 pub use file::{Adoption, MAX_PROFILE, Ring, RingError};
 pub use frame::{Encoding, Frame, FrameReader};
 pub use intent::Intent;
+pub use peek::{FrameCursor, RingView, Window};
 pub use producer::{Geometry, Producer, Refusal, Reservation};
 pub use repeats::{EntryKey, MAX_PENDING_REPEATS, Repeat, RepeatTable};

@@ -5,7 +5,7 @@
 //! | ruff `concise`, flake8, pylint | `path:3:5: F401 [*] …`, `path:3:5: C0114: …` |
 //! | ruff `full` | `F401 [*] …`, the place on the next line: `  --> path:3:5` |
 //! | ruff `grouped` | `  3:5 F401 [*] …` |
-//! | ESLint `stylish` | `  3:5  error  …  no-undef` |
+//! | ESLint `stylish`, yamllint | `  3:5  error  …  no-undef` |
 //!
 //! A CI's timestamp may stand before each. The number of errors is the tool's own where it states one
 //! (`Found 53 errors.`; `✖ 20 problems (16 errors, 4 warnings)`), since a text is often cut; else that
@@ -17,47 +17,34 @@
 //! <https://pylint.readthedocs.io/en/stable/user_guide/usage/output.html>,
 //! <https://eslint.org/docs/latest/use/formatters/#stylish>.
 
-use regex::Regex;
+use super::lines::{Pattern, is_foreign, lines, number, pattern};
+use super::typescript;
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::LazyLock;
 
 /// Different rules counted in one text. A linter has some hundreds; the rest is in the total alone.
 const MAX_RULES: usize = 4096;
 /// Lines kept until it is known whether they count.
 const MAX_UNPLACED: usize = 1 << 16;
 
-macro_rules! pattern {
-    ($name:ident, $pattern:expr) => {
-        static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($pattern).ok());
+/// What stands for a rule: letters and digits, or ruff's name for a syntax error.
+macro_rules! code {
+    () => {
+        r"([A-Z]{1,5}[0-9]{3,5}|invalid-syntax):? (\[\*\] )?\S"
     };
 }
 
-pattern!(
-    PLACED,
-    r"^(?:[A-Za-z]:)?[^\s:][^:]*:\d+:\d+: ([A-Z]{1,5}\d{3,5}|invalid-syntax):? (\[\*\] )?\S"
-);
-pattern!(HEADED, r"^([A-Z]{1,5}\d{3,5}|invalid-syntax):? (\[\*\] )?\S");
-pattern!(PLACE, r"^\s*--> \S.*:\d+:\d+$");
-pattern!(GROUPED, r"^\s+\d+:\d+\s+([A-Z]{1,5}\d{3,5}|invalid-syntax):? (\[\*\] )?\S");
-pattern!(
-    STYLISH,
-    r"^\s+\d+:\d+\s+(?:error|warning)\s+\S.*?(?:\s\s((?:@?[a-z][\w-]*/)*[a-z][\w-]*))?$"
-);
-pattern!(FOUND, r"^Found (\d+) errors?(?:\.|\s*$| \()");
-pattern!(FIXABLE, r"^\[\*\] (\d+) (?:potentially )?fix(?:able|es)\b");
-pattern!(PROBLEMS, r"^✖ (\d+) problems? \(\d+ errors?, \d+ warnings?\)");
-pattern!(ESLINT_FIXABLE, r"^\s*(\d+) errors? and (\d+) warnings? potentially fixable");
-pattern!(TIMESTAMP, r"^\d{4}-\d\d-\d\dT[\d:.]+Z ");
-pattern!(
-    FOREIGN,
-    concat!(
-        r"^\s+at \S.*:\d+|^Traceback \(most recent call last\)|panicked at",
-        r"|^\s*(?:FAIL|FAILED|✕|✗|not ok)\s|^(?:Tests|Test Suites):\s",
-        r"|error TS\d+:|^\S+:\d+(?::\d+)?: (?:fatal )?error: |^error(?:\[E\d+\])?: ",
-        r"|^[\w.]*(?:Error|Exception)(?: \[\w+\])?: "
-    )
-);
+static PLACED: Pattern = pattern!(r"^(?:[A-Za-z]:)?[^\s:][^:]*:[0-9]+:[0-9]+: ", code!());
+static HEADED: Pattern = pattern!("^", code!());
+static PLACE: Pattern = pattern!(r"^\s*--> \S.*:[0-9]+:[0-9]+\s*$");
+static GROUPED: Pattern = pattern!(r"^\s+[0-9]+:[0-9]+\s+", code!());
+static STYLISH: Pattern = pattern!(r"^\s+[0-9]+:[0-9]+\s+(?:error|warning)\s");
+static FOUND: Pattern = pattern!(r"^Found ([0-9]+) errors?(?:\.|\s*$| \()");
+static FIXABLE: Pattern = pattern!(r"^\[\*\] ([0-9]+) (?:potentially )?fix(?:able|es)\b");
+static PROBLEMS: Pattern =
+    pattern!(r"^\xE2\x9C\x96 ([0-9]+) problems? \([0-9]+ errors?, [0-9]+ warnings?\)");
+static ESLINT_FIXABLE: Pattern =
+    pattern!(r"^\s*([0-9]+) errors? and ([0-9]+) warnings? potentially fixable");
 
 /// What a text holds so far.
 #[derive(Debug, Default)]
@@ -75,16 +62,16 @@ struct Findings<'a> {
 /// colours, is something else.
 pub(super) fn summarise(text: &str, limit: usize) -> Option<String> {
     let mut findings = Findings::default();
-    let mut lines = text.lines().map(without_timestamp).peekable();
+    let mut lines = lines(text).peekable();
     let mut others = 0;
     while let Some(line) = lines.next() {
-        if is_foreign(line) {
+        if findings.read(line, lines.peek().copied().unwrap_or_default()) {
+            continue;
+        }
+        if is_foreign(line) || typescript::is_diagnostic(line) {
             return None;
         }
-        let next = lines.peek().copied().unwrap_or_default();
-        if !findings.read(line, next) && !line.trim().is_empty() {
-            others += 1;
-        }
+        others += 1;
     }
     let stated = findings.total.is_some() || findings.fixable.is_some();
     let headed = findings.unplaced.len() > others && findings.unplaced.iter().any(|(_, fix)| *fix);
@@ -97,68 +84,59 @@ pub(super) fn summarise(text: &str, limit: usize) -> Option<String> {
     (findings.lines > 0 && sure).then(|| findings.describe(limit))
 }
 
-pub(super) fn without_timestamp(line: &str) -> &str {
-    let found = TIMESTAMP.as_ref().and_then(|pattern| pattern.find(line));
-    found.and_then(|found| line.get(found.end()..)).unwrap_or(line)
-}
-
-/// Whether a line is of something that a count of lint errors would lose: a stack trace, a test
-/// report, a compiler's errors.
-fn is_foreign(line: &str) -> bool {
-    FOREIGN.as_ref().is_some_and(|pattern| pattern.is_match(line))
-}
-
 impl<'a> Findings<'a> {
     /// Reads a line, knowing the next: whether it is a linter's.
-    fn read(&mut self, line: &'a str, next: &str) -> bool {
-        let first = line.bytes().next().unwrap_or_default();
-        if first == b' ' || first == b'\t' {
-            return self.read_indented(line);
+    fn read(&mut self, line: &'a [u8], next: &[u8]) -> bool {
+        match line.first() {
+            Some(b' ' | b'\t') => return self.read_indented(line),
+            Some(b'F') if line.starts_with(b"Found ") => return self.read_total(&FOUND, line),
+            Some(0xE2) => return self.read_total(&PROBLEMS, line),
+            Some(b'[') => {
+                let fixable = FIXABLE.number(line);
+                self.fixable = fixable.or(self.fixable);
+                return fixable.is_some();
+            }
+            _ => {}
         }
         if let Some((rule, starred)) = rule_of(&HEADED, line) {
-            if PLACE.as_ref().is_some_and(|pattern| pattern.is_match(next)) {
+            if PLACE.is_match(next) {
                 self.count(rule, starred);
             } else if self.unplaced.len() < MAX_UNPLACED {
                 self.unplaced.push((rule, starred));
             }
             return true;
         }
-        if let Some((rule, starred)) = rule_of(&PLACED, line) {
+        let placed = rule_of(&PLACED, line);
+        if let Some((rule, starred)) = placed {
             self.count(rule, starred);
-            return true;
         }
-        let stated = number(&FOUND, line).or_else(|| number(&PROBLEMS, line));
-        if stated.is_some() {
-            self.total = stated;
-            return true;
-        }
-        let fixable = number(&FIXABLE, line);
-        if fixable.is_some() {
-            self.fixable = fixable;
-        }
-        fixable.is_some()
+        placed.is_some()
     }
 
-    fn read_indented(&mut self, line: &'a str) -> bool {
+    fn read_total(&mut self, pattern: &Pattern, line: &[u8]) -> bool {
+        let total = pattern.number(line);
+        self.total = total.or(self.total);
+        total.is_some()
+    }
+
+    fn read_indented(&mut self, line: &'a [u8]) -> bool {
+        if !line.trim_ascii_start().first().is_some_and(u8::is_ascii_digit) {
+            return false;
+        }
+        if STYLISH.is_match(line) {
+            match stylish_rule(line) {
+                Some(rule) => self.count(rule, false),
+                None => self.lines += 1,
+            }
+            return true;
+        }
         if let Some((rule, starred)) = rule_of(&GROUPED, line) {
             self.count(rule, starred);
             return true;
         }
-        let Some(stylish) = STYLISH.as_ref().and_then(|pattern| pattern.captures(line)) else {
-            let parts = ESLINT_FIXABLE.as_ref().and_then(|pattern| pattern.captures(line));
-            let counts = parts.and_then(|parts| {
-                let part = |index| parts.get(index)?.as_str().parse::<usize>().ok();
-                part(1)?.checked_add(part(2)?)
-            });
-            if counts.is_some() {
-                self.fixable = counts;
-            }
-            return counts.is_some();
-        };
-        match stylish.get(1) {
-            Some(rule) => self.count(rule.as_str(), false),
-            None => self.lines += 1,
-        }
+        let Some(parts) = ESLINT_FIXABLE.captures(line) else { return false };
+        let fixable = number(&parts, 1).zip(number(&parts, 2));
+        self.fixable = fixable.map(|(errors, warnings)| errors.saturating_add(warnings));
         true
     }
 
@@ -196,11 +174,20 @@ impl<'a> Findings<'a> {
 
 const ELLIPSIS: &str = ", ...";
 
-fn rule_of<'a>(pattern: &LazyLock<Option<Regex>>, line: &'a str) -> Option<(&'a str, bool)> {
-    let found = pattern.as_ref()?.captures(line)?;
-    Some((found.get(1)?.as_str(), found.get(2).is_some()))
+fn rule_of<'a>(pattern: &Pattern, line: &'a [u8]) -> Option<(&'a str, bool)> {
+    let found = pattern.captures(line)?;
+    let rule = std::str::from_utf8(found.get(1)?.as_bytes()).ok()?;
+    Some((rule, found.get(2).is_some()))
 }
 
-fn number(pattern: &LazyLock<Option<Regex>>, line: &str) -> Option<usize> {
-    pattern.as_ref()?.captures(line)?.get(1)?.as_str().parse().ok()
+/// The rule at the end of a line, two spaces behind the message; a syntax error has none. yamllint
+/// prints the same lines with the rule in brackets.
+fn stylish_rule(line: &[u8]) -> Option<&str> {
+    let line = line.trim_ascii_end();
+    let (before, rule) = line.split_at_checked(memchr::memrchr(b' ', line)? + 1)?;
+    let rule = std::str::from_utf8(rule).ok()?;
+    let rule = rule.strip_prefix('(').and_then(|rule| rule.strip_suffix(')')).unwrap_or(rule);
+    let begins = rule.starts_with(|first: char| first.is_ascii_lowercase() || first == '@');
+    let named = rule.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@/_-".contains(&byte));
+    (before.ends_with(b"  ") && begins && named).then_some(rule)
 }

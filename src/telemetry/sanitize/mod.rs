@@ -33,6 +33,7 @@ pub mod condense;
 mod edits;
 mod frame;
 mod json;
+mod lines;
 mod linter;
 mod notes;
 mod prefilter;
@@ -124,7 +125,7 @@ impl Sanitizer {
         json: &'a [u8],
         marked: bool,
     ) -> Result<Sanitized<'a>, Malformed> {
-        if marked || self.any.next(json, 0).is_some() {
+        if marked || self.any.is_match(json) {
             return self.sanitize_untrusted(json, marked);
         }
         self.notes.clear(KEPT_ITEMS);

@@ -7,7 +7,7 @@
 //!
 //! A secret begins where no letter, digit, `_` or `-` stands before it; a terminal colour may.
 
-use super::prefilter::Prefilter;
+use super::prefilter::{Needles, Prefilter};
 use regex::bytes::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -89,10 +89,10 @@ pub static SHAPES: &[Shape] = &[
     Shape {
         kind: "slack-token",
         source: "https://docs.slack.dev/authentication/tokens",
-        needles: &["xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"],
+        needles: &["xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"],
         begins: true,
         plausible: |after| starts_with(after, 10, is_token),
-        confirm: Confirm::Pattern("^(xox[abprs]-[A-Za-z0-9-]{10,})"),
+        confirm: Confirm::Pattern("^(xox[abeprs]-[A-Za-z0-9-]{10,})"),
     },
     Shape {
         kind: "google-api-key",
@@ -291,7 +291,8 @@ pub(super) fn redact(text: &str, finder: &Prefilter) -> Option<(String, u32)> {
     let mut clean = String::new();
     let mut count = 0;
     let (mut copied, mut from) = (0, 0);
-    while let Some((needle, index)) = finder.next_secret(text.as_bytes(), from) {
+    let mut needles = Needles::new(finder, text);
+    while let Some((needle, index)) = needles.next(from) {
         from = needle.end;
         let Some(secret) = confirm(index, text.as_bytes(), needle) else { continue };
         let (Some(kept), Some(shape)) = (text.get(copied..secret.start), SHAPES.get(index)) else {

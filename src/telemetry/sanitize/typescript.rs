@@ -6,42 +6,45 @@
 //! `formatDiagnostic` and `formatDiagnosticsWithColorAndContext`
 //! (<https://github.com/microsoft/TypeScript/blob/main/src/compiler/program.ts>).
 
-use super::linter::without_timestamp;
-use regex::Regex;
-use std::sync::LazyLock;
+use super::lines::{Pattern, is_foreign, lines, pattern};
+use memchr::memmem;
 
 /// Codes named in the summary.
 const NAMED: usize = 3;
 
-static DIAGNOSTIC: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(^|\(\d+,\d+\): |:\d+:\d+ - )error (TS\d{4,5}): \S").ok());
-static FOREIGN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let patterns = concat!(
-        r"^\s+at \S.*:\d+|^Traceback \(most recent call last\)|panicked at",
-        r"|^\s*(?:FAIL|FAILED|✕|✗|not ok)\s|^(?:Tests|Test Suites):\s",
-        r"|^✖ \d+ problems? \(|^\S[^:]*:\d+:\d+: [A-Z]{1,5}\d{3,5} "
-    );
-    Regex::new(patterns).ok()
-});
+static DIAGNOSTIC: Pattern =
+    pattern!(r"(?:^|\([0-9]+,[0-9]+\): |:[0-9]+:[0-9]+ - )error (TS[0-9]{4,5}): \S");
 
 /// The summary of TypeScript output; `None` when `text`, which is without terminal colours, is
 /// something else.
 pub(super) fn summarise(text: &str) -> Option<String> {
+    memmem::find(text.as_bytes(), b"error TS")?;
     let mut count = 0_usize;
     let mut codes: Vec<&str> = Vec::with_capacity(NAMED + 1);
-    for line in text.lines().map(without_timestamp) {
-        if FOREIGN.as_ref()?.is_match(line) {
-            return None;
-        }
-        let Some(code) = DIAGNOSTIC.as_ref()?.captures(line).and_then(|found| found.get(2)) else {
-            continue;
-        };
-        count += 1;
-        if codes.len() <= NAMED && !codes.contains(&code.as_str()) {
-            codes.push(code.as_str());
+    for line in lines(text) {
+        match code_of(line) {
+            Some(code) => {
+                count += 1;
+                if codes.len() <= NAMED && !codes.contains(&code) {
+                    codes.push(code);
+                }
+            }
+            None if is_foreign(line) || line.starts_with("✖ ".as_bytes()) => return None,
+            None => {}
         }
     }
     let more = if codes.len() > NAMED { ", ..." } else { "" };
     codes.truncate(NAMED);
     (count > 0).then(|| format!("{count} type errors: {}{more}", codes.join(", ")))
+}
+
+/// Whether the compiler printed this line.
+pub(super) fn is_diagnostic(line: &[u8]) -> bool {
+    memmem::find(line, b"error TS").is_some() && DIAGNOSTIC.is_match(line)
+}
+
+fn code_of(line: &[u8]) -> Option<&str> {
+    memmem::find(line, b"error TS")?;
+    let found = DIAGNOSTIC.captures(line)?;
+    std::str::from_utf8(found.get(1)?.as_bytes()).ok()
 }

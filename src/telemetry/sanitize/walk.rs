@@ -7,7 +7,7 @@ use super::edits::Text;
 use super::frame::{ErrorMember, Frame, HashMember, Item, Meaning, Place, Slot};
 use super::json::{self, Malformed, expected};
 use super::notes::Notes;
-use super::prefilter::Prefilter;
+use super::prefilter::{Prefilter, Suspects};
 use super::redact::{Key, Redaction};
 use super::{ErrorHash, ErrorText, MAX_DEPTH, condense, hash_of, secrets};
 
@@ -74,8 +74,7 @@ pub(super) struct Walk<'a> {
     rules: Rules<'a>,
     notes: &'a mut Notes,
     stack: &'a mut Stack,
-    /// Where the next suspected secret is.
-    next_secret: usize,
+    suspects: Suspects<'a>,
 }
 
 impl<'a> Walk<'a> {
@@ -85,8 +84,8 @@ impl<'a> Walk<'a> {
         notes: &'a mut Notes,
         stack: &'a mut Stack,
     ) -> Self {
-        let next_secret = rules.secrets.next(json, 0).unwrap_or(usize::MAX);
-        Walk { json, rules, notes, stack, next_secret }
+        let suspects = Suspects::new(rules.secrets, json);
+        Walk { json, rules, notes, stack, suspects }
     }
 
     /// Reads the whole text.
@@ -172,7 +171,7 @@ impl<'a> Walk<'a> {
         }
         let value = json::skip_space(self.json, colon + 1);
         let raw = inside(self.json, start, key.at);
-        let suspect = self.has_secret(start, key.at);
+        let suspect = self.suspects.any_in(start, key.at);
         let Some(frame) = self.stack.frames.last_mut() else { return Ok(value) };
         if let Some(from) = frame.drop_from.take() {
             self.notes.both(from, start, Text::EMPTY);
@@ -353,7 +352,7 @@ impl<'a> Walk<'a> {
     }
 
     fn plain_text(&mut self, start: usize, end: usize, escaped: bool) {
-        if !self.has_secret(start, end) {
+        if !self.suspects.any_in(start, end) {
             return;
         }
         let text = json::decode(inside(self.json, start, end), escaped);
@@ -367,7 +366,7 @@ impl<'a> Walk<'a> {
     /// What is shown of an error text, when that is not the text itself, and whether it was shortened.
     /// Secrets go first: one that is cut would no longer be recognised.
     fn shown(&mut self, text: &str, start: usize, end: usize) -> (Option<Text>, bool) {
-        let clean = if self.has_secret(start, end) {
+        let clean = if self.suspects.any_in(start, end) {
             secrets::redact(text, self.rules.secrets)
         } else {
             None
@@ -453,14 +452,6 @@ impl<'a> Walk<'a> {
         let text = self.notes.hash_member("{", Slot::Plain.hash_key(), &hash, "}");
         self.notes.reduced.set(place, start, end, text);
         self.notes.errors.push(ErrorText { hash, rank, depth });
-    }
-
-    /// Whether `start..end` may hold a secret. Asked in the order of the text.
-    fn has_secret(&mut self, start: usize, end: usize) -> bool {
-        if self.next_secret < start {
-            self.next_secret = self.rules.secrets.next(self.json, start).unwrap_or(usize::MAX);
-        }
-        self.next_secret < end
     }
 
     fn quoted(&mut self, text: &str) -> Text {

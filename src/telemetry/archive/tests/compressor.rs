@@ -62,7 +62,7 @@ fn a_rotated_archive_is_compressed_and_told_of() {
     let report = reports.recv().unwrap();
     assert_eq!((report.compressed, report.error), (1, None));
     assert!(compressor.wait_idle(&home.paths, LONG));
-    assert!(compressor.is_idle(&home.paths));
+    assert!(compressor.is_done(&home.paths, compressor.mark()));
     assert_eq!(compressor.counters().compressions.get(), 1);
     assert_eq!(home.names(), [suffixed(&home.name(0), Compression::Gzip)]);
 }
@@ -101,7 +101,7 @@ fn a_job_that_waits_already_is_not_queued_twice() {
     for _ in 0..5 {
         compressor.submit(job(&home, Some(home.name(0)), &sender));
     }
-    assert!(!compressor.is_idle(&home.paths));
+    assert!(!compressor.is_done(&home.paths, compressor.mark()));
     assert!(!compressor.wait_idle(&home.paths, Duration::ZERO));
     drop(go);
     assert!(compressor.wait_idle(&home.paths, LONG));
