@@ -405,6 +405,7 @@ describe('rotation', () => {
     const manager = await start({ rotationThreshold: THRESHOLD, bufferSize: 50 })
     await logMuch(manager, 1000)
     await manager.close()
+    expect(archivesOf(manager.logPath).length).toBeGreaterThan(10)
     expect(readData(manager.logPath).map(({ n }) => n)).toEqual(Array.from({ length: 1000 }, (_, n) => n))
   })
 

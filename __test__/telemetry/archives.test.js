@@ -85,6 +85,7 @@ describe('retention', () => {
     const manager = await start({ rotationThreshold: THRESHOLD, maxArchives: 0 })
     await logMuch(manager)
     await manager.close()
+    expect(manager.stats().rotations).toBeGreaterThan(5)
     expect(archivesOf(manager.logPath)).toEqual([])
   })
 
@@ -115,6 +116,7 @@ describe('retention', () => {
     const manager = await start({ rotationThreshold: THRESHOLD, retentionDays: 0 })
     await logMuch(manager)
     await manager.close()
+    expect(manager.stats().rotations).toBeGreaterThan(5)
     const again = await start({ logPath: manager.logPath, retentionDays: 0 })
     await eventually('no archive', () => archivesOf(again.logPath).length === 0)
   })

@@ -136,14 +136,15 @@ describe('what somebody deletes', () => {
   })
 
   test('the lock file, while two handles log', async () => {
-    const one = await start({ bufferSize: 10 })
-    const other = await start({ logPath: one.logPath, bufferSize: 10 })
+    const one = await start({ bufferSize: 10, rotationThreshold: 2000 })
+    const other = await start({ logPath: one.logPath, bufferSize: 10, rotationThreshold: 2000 })
     for (let n = 0; n < 200; n++) {
       await Promise.all([one.log('info', { from: 1, n }), other.log('info', { from: 2, n })])
       if (n % 20 === 0) for (const name of hiddenFilesOf(one.logPath, 'lock')) fs.rmSync(path.join(path.dirname(one.logPath), name))
       if (n % 10 === 0) await Promise.all([one.flush(), other.flush()])
     }
     await Promise.all([one.close(), other.close()])
+    expect(archivesOf(one.logPath).length).toBeGreaterThan(2)
     const found = readData(one.logPath)
     for (const from of [1, 2]) expect(found.filter((data) => data.from === from).map(({ n }) => n)).toEqual(upTo(200))
   })

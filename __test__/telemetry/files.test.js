@@ -94,6 +94,8 @@ describe('links', () => {
     await Promise.all([direct.close(), linked.close()])
     const found = readData(direct.logPath)
     for (const from of [1, 2]) expect(found.filter((data) => data.from === from)).toHaveLength(100)
+    expect(archivesOf(direct.logPath).length).toBeGreaterThan(2)
+    expect(fs.readdirSync(home).filter((name) => name.includes('link'))).toEqual(['link.jsonl'])
   })
 
   testUnless(root, 'a link that another user planted is refused, and its target untouched', async () => {
