@@ -212,6 +212,11 @@ impl FileSystem for FaultyFileSystem {
         self.inner.open_update(path)
     }
 
+    fn open_existing(&self, path: &Path) -> io::Result<File> {
+        self.pass(Call::OpenUpdate)?;
+        self.inner.open_existing(path)
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<File> {
         self.pass(Call::CreateNew)?;
         self.inner.create_new(path)

@@ -62,6 +62,8 @@ pub trait FileSystem: Send + Sync {
     fn open_append(&self, path: &Path) -> io::Result<File>;
     /// Opens for reading and writing; creates with mode 0600. Refuses a symbolic link.
     fn open_update(&self, path: &Path) -> io::Result<File>;
+    /// Opens an existing file for reading and writing. Refuses a symbolic link.
+    fn open_existing(&self, path: &Path) -> io::Result<File>;
     /// Creates a file that must not exist yet, mode 0600, for reading and writing.
     fn create_new(&self, path: &Path) -> io::Result<File>;
     /// Opens for reading. Refuses a symbolic link.
@@ -130,6 +132,10 @@ impl FileSystem for RealFileSystem {
 
     fn open_update(&self, path: &Path) -> io::Result<File> {
         private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
+    }
+
+    fn open_existing(&self, path: &Path) -> io::Result<File> {
+        private(OpenOptions::new().read(true).write(true)).open(path)
     }
 
     fn create_new(&self, path: &Path) -> io::Result<File> {

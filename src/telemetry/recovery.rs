@@ -123,7 +123,7 @@ fn is_ring(paths: &LogPaths, name: &str) -> bool {
 
 /// Removes a ring whose maker died before it had its name: nothing was ever stored in it.
 fn remove_unborn(fs: &dyn FileSystem, path: &Path) {
-    let dead = fs.open_update(path).and_then(|file| fs.try_lock(&file));
+    let dead = fs.open_existing(path).and_then(|file| fs.try_lock(&file));
     if dead.unwrap_or(false) {
         // Somebody else removing it first is as good.
         fs.remove(path).ok();

@@ -167,10 +167,12 @@ impl Ring {
     pub fn visit(fs: &dyn FileSystem, path: &Path) -> Result<Option<Ring>, RingError> {
         let failed = |source| RingError::Io { action: "open", path: path.to_owned(), source };
         match fs.status_at(path) {
-            Ok(status) if status.is_file => {
-                let file = fs.open_update(path).map_err(failed)?;
-                Ring::from_file(fs, file, path, status.length).map(Some)
-            }
+            Ok(status) if status.is_file => match fs.open_existing(path) {
+                Ok(file) => Ring::from_file(fs, file, path, status.length).map(Some),
+                // Drained and removed in this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(failed(error)),
+            },
             Ok(_) => Err(RingError::Foreign { path: path.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed(source)),
@@ -178,8 +180,7 @@ impl Ring {
     }
 
     fn open_file(fs: &dyn FileSystem, path: &Path) -> io::Result<Option<(File, u64)>> {
-        fs.status_at(path)?;
-        let file = fs.open_update(path)?;
+        let file = fs.open_existing(path)?;
         if !fs.try_lock(&file)? {
             return Ok(None);
         }
