@@ -106,6 +106,19 @@ test('a reader that goes away ends the command quietly', async () => {
   }
 })
 
+test('an output that cannot be written is a failure', async () => {
+  if (!fs.existsSync('/dev/full')) {
+    console.warn('not run: this system has no /dev/full')
+    return
+  }
+  const full = fs.openSync('/dev/full', 'w')
+  const child = start(['tail', makeLog()], { stdio: ['ignore', full, 'pipe'] })
+  fs.closeSync(full)
+  const { code, stderr } = await child.exit
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^plimsoll: the output cannot be written: .*ENOSPC.*\n$/)
+})
+
 test('a damaged archive is named, and everything else is shown', async () => {
   const log = makeLog()
   const damaged = path.join(path.dirname(log), 'policy.2026-01-31T00-00-01-000Z.jsonl.gz')

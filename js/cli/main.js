@@ -196,7 +196,7 @@ async function main(argv) {
   } catch (error) {
     code = failed(terminal, error)
   }
-  return terminal.interrupted ?? code
+  return terminal.interrupted ?? (terminal.failed ? EXIT.failed : code)
 }
 
 /** @param {Terminal} terminal @param {unknown} error */

@@ -21,6 +21,8 @@ class Terminal {
 
   /** The exit code of the signal that ended the command. @type {number | undefined} */
   interrupted
+  /** Whether printing failed, other than by a reader that went away. */
+  failed = false
 
   /**
    * @param {NodeJS.WriteStream} out
@@ -107,9 +109,13 @@ class Terminal {
 
   /** @param {Error & { code?: string }} error */
   #lost(error) {
-    // Whatever is wrong with our own output, there is nowhere left to tell it.
+    const told = this.#closed
     this.#closed = true
-    if (error.code !== 'EPIPE') process.exitCode = EXIT.failed
+    if (error.code !== 'EPIPE' && !told) {
+      this.failed = true
+      // When it is standard error that failed, nobody is left to hear it.
+      if (!this.#err.errored) this.error(`plimsoll: the output cannot be written: ${error.message}\n`)
+    }
     for (const stop of this.#stopping) stop()
   }
 

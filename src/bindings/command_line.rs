@@ -18,7 +18,7 @@ use crate::telemetry::read::{
 use crate::telemetry::recovery::{Recovery, recover_directory};
 use crate::telemetry::sanitize::Redaction;
 use crate::telemetry::survey::{Survey, SurveyedFile, SurveyedRing, survey};
-use napi::bindgen_prelude::Buffer;
+use napi::bindgen_prelude::{Buffer, retain_current_module_for_unload_safety};
 use napi::{Error, Result};
 use napi_derive::napi;
 use serde_json::{Value, json};
@@ -168,6 +168,8 @@ fn start(
             task.lock().outcome = Some(outcome);
         }
     };
+    // The thread runs code of this image, which must not go with the environment.
+    retain_current_module_for_unload_safety();
     std::thread::Builder::new()
         .name("plimsoll-command".to_owned())
         .spawn(run)

@@ -1,8 +1,15 @@
 use super::super::archive::decode;
+use super::super::archive::encode::Encoder;
+use super::super::paths::{Compression, LogPaths};
 use super::super::ring::{Geometry, Ring};
+use super::file::{Input, open_temporary};
+use super::stream::compression_of;
 use super::*;
 use crate::platform::faulty::{Call, Fault, FaultyFileSystem};
-use crate::platform::filesystem::RealFileSystem;
+use crate::platform::filesystem::{FileSystem, RealFileSystem};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
 
 struct Home(tempfile::TempDir);
 

@@ -5,6 +5,7 @@ use super::super::paths::{ArchiveName, Compression, LogPaths};
 use super::reader::ReadError;
 use super::sources::{Named, archives, open_regular};
 use crate::platform::filesystem::FileSystem;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -18,8 +19,9 @@ pub(super) struct LogCursor {
     paths: LogPaths,
     compression: Compression,
     active: Option<Active>,
-    /// The newest archive when the active file was opened: what is newer came from it or after it.
-    newest: Option<i64>,
+    /// The archives that were read, or need not be. Compared by time and not by order: a clock that
+    /// stepped back may name a later archive before them.
+    known: HashSet<i64>,
 }
 
 struct Active {
@@ -55,14 +57,14 @@ impl LogCursor {
             paths: named.paths.clone(),
             compression: named.compression,
             active: None,
-            newest: None,
+            known: HashSet::new(),
         };
         let archives = cursor.open_active()?;
         Ok((cursor, archives))
     }
 
-    /// Opens the active file and lists the archives of before. Between the two a rotation may come: the
-    /// file is then already an archive.
+    /// Opens the active file and lists the archives of before that were not known. Between the two a
+    /// rotation may come: the file is then already an archive.
     fn open_active(&mut self) -> Result<Vec<ArchiveName>, ReadError> {
         let path = self.paths.log();
         for _ in 0..ATTEMPTS {
@@ -75,8 +77,7 @@ impl LogCursor {
                 let archives = archives(&*self.fs, &self.paths)?;
                 if self.named_identity()?.is_none() {
                     self.active = None;
-                    self.newest = archives.last().map(|archive| archive.time_ms);
-                    return Ok(archives);
+                    return Ok(self.unknown(archives));
                 }
                 continue;
             };
@@ -85,7 +86,7 @@ impl LogCursor {
             if self.named_identity()? != Some(status.identity) {
                 continue;
             }
-            self.newest = archives.last().map(|archive| archive.time_ms);
+            let archives = self.unknown(archives);
             let source = match self.compression {
                 Compression::None => Source::Plain(file),
                 compression => Source::Compressed(
@@ -160,11 +161,20 @@ impl LogCursor {
         Ok(Change::Rotated(self.newer(Some(identity))?))
     }
 
-    /// The archives newer than those known, without the one the file `read` has become.
+    /// Those of `archives` that were not known; they are now.
+    fn unknown(&mut self, mut archives: Vec<ArchiveName>) -> Vec<ArchiveName> {
+        let gone = self.known.len() > 2 * archives.len();
+        if gone {
+            self.known.retain(|time| archives.iter().any(|archive| archive.time_ms == *time));
+        }
+        archives.retain(|archive| self.known.insert(archive.time_ms));
+        archives
+    }
+
+    /// The archives that were not known, without the one the file `read` has become.
     fn newer(&mut self, read: Option<(u64, u64)>) -> Result<Vec<ArchiveName>, ReadError> {
-        let mut newer = archives(&*self.fs, &self.paths)?;
-        newer.retain(|archive| self.newest.is_none_or(|newest| archive.time_ms > newest));
-        self.newest = newer.last().map(|archive| archive.time_ms).max(self.newest);
+        let archives = archives(&*self.fs, &self.paths)?;
+        let mut newer = self.unknown(archives);
         let Some(read) = read else { return Ok(newer) };
         let identity = |archive: &ArchiveName| {
             let path = self.paths.directory().join(&archive.file_name);
@@ -183,9 +193,6 @@ impl LogCursor {
 
     /// Goes on in the file that is active now. Returns archives made since [`LogCursor::look`].
     pub(super) fn enter_next(&mut self) -> Result<Vec<ArchiveName>, ReadError> {
-        let known = self.newest;
-        let mut archives = self.open_active()?;
-        archives.retain(|archive| known.is_none_or(|known| archive.time_ms > known));
-        Ok(archives)
+        self.open_active()
     }
 }

@@ -2,8 +2,9 @@
 //! the rings of living and dead handles and not in the log yet.
 //!
 //! Nothing is written, and no lock is held that a writer waits for. Memory is constant: one line (cut at
-//! [`LINE_BOUND`]), the decoder of one archive, 64 KiB or the largest entry for each ring. Only following
-//! remembers more: 24 bytes for each entry that was shown from a ring and is not in the log yet.
+//! [`LINE_BOUND`]), the decoder of one archive, 64 KiB or the largest entry for each ring, and the names of
+//! the archives. Only following remembers more: a hash for each entry that was shown from a ring and is
+//! not in the log yet.
 //!
 //! A rotation while reading loses and doubles nothing: the file is known by its identity, and what was
 //! rotated behind the reader's back is read from the archives. Entries of a ring are shown as the line

@@ -8,6 +8,7 @@ use super::lines::{LineSplitter, Piece};
 use super::rings::Rings;
 use super::sources::{Named, open_archive};
 use crate::platform::filesystem::FileSystem;
+use std::collections::HashSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -148,7 +149,7 @@ impl Reader<'_> {
         last: Option<u64>,
         wait: Option<&mut dyn FnMut() -> bool>,
     ) -> Result<(), ReadError> {
-        let known = archives.last().map(|archive| archive.time_ms);
+        let known: HashSet<i64> = archives.iter().map(|archive| archive.time_ms).collect();
         self.rings.refresh(&**self.fs, &self.named.paths, None)?;
         let nothing = !self.cursor.exists() && archives.is_empty();
         if nothing && self.rings.tails().next().is_none() {
@@ -158,7 +159,7 @@ impl Reader<'_> {
             archives.retain(|archive| archive.time_ms.saturating_add(CLOCK_STEP_MS) >= since);
         }
         if let Some(last) = last {
-            self.start_at(&mut archives, known, last)?;
+            self.start_at(&mut archives, &known, last)?;
         }
         self.read_archives(archives)?;
         for _ in 0..ATTEMPTS {
@@ -194,7 +195,7 @@ impl Reader<'_> {
     fn start_at(
         &mut self,
         archives: &mut Vec<ArchiveName>,
-        known: Option<i64>,
+        known: &HashSet<i64>,
         last: u64,
     ) -> Result<(), ReadError> {
         self.counting = true;
@@ -214,7 +215,7 @@ impl Reader<'_> {
         archives.drain(..first);
         let (cursor, now) = LogCursor::open(self.fs, self.named)?;
         self.cursor = cursor;
-        archives.extend(now.into_iter().filter(|archive| Some(archive.time_ms) > known));
+        archives.extend(now.into_iter().filter(|archive| !known.contains(&archive.time_ms)));
         Ok(())
     }
 

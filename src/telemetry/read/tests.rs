@@ -280,6 +280,34 @@ fn rotations_and_compression_while_reading_lose_and_double_nothing() {
 }
 
 #[test]
+fn a_clock_that_steps_back_between_rotations_loses_nothing() {
+    let mut home = Home::new();
+    home.append_numbers(0..5);
+    home.rotate(Compression::None);
+    home.append_numbers(5..10);
+    let mut lines = follow(&mut home, &all(), |home, step| {
+        if step > 1 {
+            return false;
+        }
+        home.rotate(Compression::None);
+        home.append_numbers(10..15);
+        home.archives = -100;
+        home.rotate(Compression::None);
+        home.append_numbers(15..20);
+        true
+    });
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        (0..20)
+            .map(line)
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn an_archive_compressed_before_it_is_opened_is_read_all_the_same() {
     let mut home = Home::new();
     home.append_numbers(0..5);
