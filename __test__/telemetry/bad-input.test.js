@@ -62,7 +62,7 @@ describe('size', () => {
     const [first, second, third] = readData(manager.logPath)
     expect([first, third]).toEqual([{ n: 1 }, { n: 2 }])
     expect(second.huge === huge).toBe(true)
-  }, 120_000)
+  }, 300_000)
 
   test('an error text of 100 MB is shortened like any other', async () => {
     const manager = await start()
@@ -72,7 +72,7 @@ describe('size', () => {
     expect(error.length).toBeLessThanOrEqual(500)
     expect(errorHash).toMatch(/^[0-9a-f]{16}$/)
     expect(task).toBe('T-1')
-  }, 120_000)
+  }, 300_000)
 
   test.each([8190, 8191, 8192, 32_000, 32_700, 32_760, 32_768, 40_000, 65_536, 131_071, 131_072, 300_000])(
     'texts of about %i characters pass, whatever way their size takes', async (length) => {

@@ -119,7 +119,7 @@ describe('values JSON does not know', () => {
     ['a function', () => 1, undefined],
     ['a symbol', Symbol('s'), undefined],
      
-    ['boxed primitives', [new String('s'), new Number(1), new Boolean(false), Object(3n)], ['s', 1, false, '3']]
+    ['boxed primitives', [Object('s'), Object(1), Object(false), Object(3n)], ['s', 1, false, '3']]
   ])('%s', async (_name, value, expected) => {
     const data = await roundTrip({ before: 1, value, after: 2 })
     expect(data).toEqual(expected === undefined ? { before: 1, after: 2 } : { before: 1, value: expected, after: 2 })
