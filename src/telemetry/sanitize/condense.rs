@@ -2,8 +2,8 @@
 //!
 //! | Text | Becomes |
 //! |---|---|
-//! | output of a linter ([`super::linter`]) | `N linting errors: 40x F401, 8x F841 (40 auto-fixable with --fix)` |
-//! | output of the TypeScript compiler ([`super::typescript`]) | `N type errors: TS2304, TS2339, TS2322, ...` |
+//! | output of a linter (`linter.rs`) | `N linting errors: 40x F401, 8x F841 (40 auto-fixable with --fix)` |
+//! | output of the TypeScript compiler (`typescript.rs`) | `N type errors: TS2304, TS2339, TS2322, ...` |
 //! | anything else | its head and its tail, with `...[K chars]...` between |
 //!
 //! The words do not change with N, so one pattern reads them all. A text counts as a tool's output only
