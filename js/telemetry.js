@@ -13,7 +13,10 @@ const { setImmediate: afterOthers, setTimeout: later, clearTimeout: cancel } = r
 const { readConfig } = require('./config.js')
 const { PlimsollError } = require('./errors.js')
 const { native: loadNative } = require('./native.js')
-const { isPlain, isRecordedByFields, serialize, withFields } = require('./serialize.js')
+const { isPlain, serialize } = require('./serialize.js')
+const { TelemetryChild } = require('./telemetry-child.js')
+const { RING_FACTOR, TELEMETRY_OPTIONS } = require('./telemetry-options.js')
+const { shapeStats } = require('./telemetry-stats.js')
 
 const DAY_MS = 86_400_000
 /** Entries that may wait for room in the ring, and their UTF-16 units. More are refused. */
@@ -25,55 +28,6 @@ const MAX_WAITING_LARGE = 16
 const PIECE = 131_072
 /** How long closing waits for entries that found no room. */
 const CLOSE_PATIENCE_MS = 5000
-/** The ring holds this many times the entries that wake the writer, so that bursts do not wait. */
-const RING_FACTOR = 8
-
-/** @type {import('./config.js').Schema} */
-const TELEMETRY_OPTIONS = {
-  logPath: { type: 'string', default: 'state/analytics/autopilot_policy_history.jsonl' },
-  rotationThreshold: { type: 'number', integer: true, unit: 'bytes', min: 1, max: Number.MAX_SAFE_INTEGER, default: 10_000_000 },
-  bufferSize: { type: 'number', integer: true, unit: 'entries', min: 1, max: 1_000_000, default: 1000 },
-  flushInterval: { type: 'number', unit: 'milliseconds', min: 1, max: 2 ** 31 - 1, default: 5000 },
-  maxErrorLength: { type: 'number', integer: true, unit: 'characters', min: 1, max: 1_000_000, default: 500 },
-  enableCompression: { type: 'boolean', default: true },
-  compression: { type: 'choice', choices: ['gzip', 'zstd'], default: 'gzip' },
-  retentionDays: { type: 'number', unit: 'days', min: 0, max: 36_500, default: 30 },
-  maxArchives: { type: 'number', integer: true, min: 0, max: 2 ** 32 - 1, default: undefined },
-  maxTotalBytes: { type: 'number', integer: true, unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER, default: undefined },
-  minLevel: { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info' },
-  ringBytes: { type: 'number', integer: true, unit: 'bytes', min: 65_536, max: 2 ** 30, default: 4_194_304 },
-  overflow: { type: 'choice', choices: ['wait', 'drop-lowest'], default: 'wait' },
-  durability: { type: 'choice', choices: ['process', 'disk'], default: 'process' },
-  redact: {
-    type: 'custom',
-    default: { paths: [], secrets: true },
-    allowed: 'false, an array of key paths such as "headers.authorization", or { paths?: string[], secrets?: boolean } (at most 64 paths of 3000 bytes in all)',
-    read: readRedact,
-  },
-  onError: { type: 'function', default: undefined },
-}
-
-/** What fits beside the rest into the ring's profile, so that whoever drains it blackens the same. */
-const MAX_REDACT_PATHS = 64
-const MAX_REDACT_BYTES = 3000
-
-/**
- * @param {unknown} value
- * @returns {{ paths: string[], secrets: boolean }}
- */
-function readRedact(value) {
-  if (value === false) return { paths: [], secrets: false }
-  if (value === true) return { paths: [], secrets: true }
-  const { paths = [], secrets = true } = Array.isArray(value) ? { paths: value } : /** @type {any} */ (Object(value))
-  if (typeof value !== 'object' || !Array.isArray(paths) || typeof secrets !== 'boolean') throw new TypeError('redact')
-  const bytes = paths.reduce((sum, path) => sum + (typeof path === 'string' ? Buffer.byteLength(JSON.stringify(path)) : Infinity), 0)
-  if (paths.length > MAX_REDACT_PATHS || bytes > MAX_REDACT_BYTES) throw new RangeError('too many or too long paths')
-  const problem = paths.length === 0 ? null : native.telemetryCheckRedaction(paths)
-  if (problem !== null) throw new TypeError(problem)
-  return { paths: [...paths], secrets }
-}
-
-const LEVEL_NAMES = ['debug', 'info', 'warn', 'error']
 
 /**
  * A level's number, -1 for what is no level. Comparing interned strings beats any look-up.
@@ -581,70 +535,6 @@ class TelemetryManager {
   }
 }
 
-/** A TelemetryManager whose entries all carry the same fields. */
-class TelemetryChild {
-  #parent
-  #bindings
-
-  /**
-   * @param {TelemetryManager | TelemetryChild} parent
-   * @param {object} bindings
-   */
-  constructor(parent, bindings) {
-    if (typeof bindings !== 'object' || bindings === null || Array.isArray(bindings)) {
-      throw new PlimsollError('child() takes an object with the fields every entry is to carry',
-        { code: 'ERR_PLIMSOLL_ARGUMENT' })
-    }
-    this.#parent = parent
-    this.#bindings = { ...bindings }
-  }
-
-  /** @returns {string} */
-  get logPath() {
-    return this.#parent.logPath
-  }
-
-  /** @returns {Promise<void>} */
-  initialize() {
-    return this.#parent.initialize()
-  }
-
-  /**
-   * @param {string} level
-   * @param {any} data
-   * @returns {Promise<void>}
-   */
-  log(level, data) {
-    if (typeof data !== 'object' || data === null) return this.#parent.log(level, data)
-    const fields = isRecordedByFields(data) ? data : { data }
-    return this.#parent.log(level, withFields(this.#bindings, fields))
-  }
-
-  /** @returns {Promise<void>} */
-  flush() {
-    return this.#parent.flush()
-  }
-
-  /** Flushes; the log stays open for its parent. @returns {Promise<void>} */
-  close() {
-    return this.#parent.flush()
-  }
-
-  /** @returns {import('../index.js').TelemetryStats} */
-  stats() {
-    return this.#parent.stats()
-  }
-
-  /** @param {object} bindings */
-  child(bindings) {
-    return new TelemetryChild(this, bindings)
-  }
-
-  [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')] () {
-    return this.close()
-  }
-}
-
 /** @param {unknown} level */
 function levelError(level) {
   let shown
@@ -678,47 +568,4 @@ function warnOnce() {
   }
 }
 
-/**
- * @param {any} numbers
- * @param {number[]} refused
- * @param {number} waiting
- * @param {any} settings
- */
-function shapeStats(numbers, refused, waiting, settings) {
-  const {
-    accepted = 0, acceptedBytes = 0, written = 0, writtenBytes = 0, deduplicated = 0, truncated = 0,
-    redacted = 0, dropped = [0, 0, 0, 0], recovered = 0, damaged = 0, damagedBytes = 0, rotations = 0,
-    compressions = 0, failures = 0, panics = 0, flushLatencyMs = [0, 0, 0, 0], lastErrorCode
-  } = numbers ?? {}
-  return {
-    entries: {
-      accepted,
-      written,
-      deduplicated,
-      truncated,
-      redacted,
-      waiting,
-      dropped: /** @type {Record<import('../index.js').LogLevel, number>} */ (
-        Object.fromEntries(LEVEL_NAMES.map((name, level) => [name, dropped[level] + refused[level]]))),
-      recovered,
-      damaged
-    },
-    bytes: { accepted: acceptedBytes, written: writtenBytes, damaged: damagedBytes },
-    rotations,
-    compressions,
-    failures,
-    panics,
-    lastError: lastErrorCode === undefined
-      ? null
-      : { code: lastErrorCode, message: numbers.lastErrorMessage, timestamp: numbers.lastErrorMs },
-    flushLatencyMs: { p50: flushLatencyMs[0], p90: flushLatencyMs[1], p99: flushLatencyMs[2], max: flushLatencyMs[3] },
-    ring: {
-      entries: numbers?.waiting ?? 0,
-      bytes: numbers?.waitingBytes ?? 0,
-      capacityEntries: settings.bufferSize * RING_FACTOR,
-      capacityBytes: settings.ringBytes
-    }
-  }
-}
-
-module.exports = { TelemetryManager, TELEMETRY_OPTIONS }
+module.exports = { TelemetryManager }

@@ -103,7 +103,7 @@ impl Batch {
         counted: &RepeatTable,
     ) {
         let Ok(sanitized) = sanitizer.sanitize(entry.json, entry.error_records) else {
-            self.add_unreadable(entry);
+            self.add_unreadable(entry, sanitizer);
             return;
         };
         self.truncated += u64::from(sanitized.truncated);
@@ -159,10 +159,14 @@ impl Batch {
         true
     }
 
-    fn add_unreadable(&mut self, entry: &Entry<'_>) {
+    /// Keeps what is no JSON as a text: no path can be blackened in it, but shapes of secrets are.
+    fn add_unreadable(&mut self, entry: &Entry<'_>, sanitizer: &mut Sanitizer) {
         let text = String::from_utf8_lossy(entry.json);
-        let note = serde_json::json!({ "plimsoll": "unreadable", "text": text });
-        self.add_note(entry.time_ms, entry.level, &note);
+        let note = serde_json::json!({ "plimsoll": "unreadable", "text": text }).to_string();
+        if let Ok(Sanitized { body, .. }) = sanitizer.sanitize(note.as_bytes(), false) {
+            write_line(&mut self.lines, entry.time_ms, entry.level, body, None);
+            self.written += 1;
+        }
     }
 
     /// Adds an entry of Plimsoll's own.
