@@ -294,7 +294,7 @@ fn a_damaged_input_is_kept_in_place_and_read_as_far_as_it_goes_beside() {
 
 #[test]
 fn a_failure_of_any_call_leaves_the_file_as_it_was_or_whole() {
-    let contents = entry(1, r#"{"password":"hunter2"}"#).repeat(3000);
+    let contents = entry(1, r#"{"password":"hunter2"}"#).repeat(600);
     let run = |fs: &FaultyFileSystem, home: &Home| {
         let path = home.put("log.jsonl", contents.as_bytes());
         (compact_file(fs, &path, &in_place(), &Progress::default()), path)
