@@ -30,12 +30,14 @@ test('progress is drawn on a terminal only, after a while, and taken away', () =
     jest.useFakeTimers({ now: 0 })
     const { terminal: on, err } = terminal({ tty })
     err.clearLine = err.cursorTo = err.moveCursor = () => true
+    let shown = ''
+    err.write = (text) => Boolean((shown += text))
     const progress = new Progress(on, 'file\u001b')
     jest.advanceTimersByTime(wait)
     progress.update(50, 100)
     progress.end()
     jest.useRealTimers()
-    return String(err.read() ?? '')
+    return shown
   }
   expect(drawn(true, 1000)).toContain('file\\u001b')
   expect(drawn(true, 1000)).toContain('50 %')

@@ -93,7 +93,7 @@ function report({ json, rounds, seconds, rate }, samples) {
     rows: figures.map(({ name, offered, dropped, lost, ringBytes, grownBytes }) => ({
       program: name,
       'offered while stalled': offered,
-      'dropped or refused': dropped,
+      'dropped or refused in all': dropped,
       'acknowledged, then lost': lost,
       'in the ring MB': megabytes(ringBytes),
       'resident growth MB': megabytes(grownBytes),
