@@ -39,10 +39,12 @@ function hiddenFilesOf(logPath, kind = '') {
 }
 
 /**
+ * A plain archive may become a compressed one between being listed and being read.
  * @param {string} file
  * @returns {string} what it holds, unpacked
  */
 function readText(file) {
+  if (!fs.existsSync(file)) file = ['.gz', '.zst'].map((suffix) => file + suffix).find((name) => fs.existsSync(name)) ?? file
   if (file.endsWith('.gz')) return zlib.gunzipSync(fs.readFileSync(file)).toString('utf8')
   if (file.endsWith('.zst')) return execFileSync('zstdcat', [file], { encoding: 'utf8', maxBuffer: MAX_ARCHIVE_BYTES })
   return fs.readFileSync(file, 'utf8')

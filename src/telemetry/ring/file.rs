@@ -22,6 +22,8 @@ pub(super) const PROFILE: usize = 512;
 pub(super) const REPEATS: usize = 4096;
 /// Bytes of a profile a ring can carry.
 pub const MAX_PROFILE: usize = REPEATS - PROFILE - 8;
+/// How often a ring is made anew when another process's recovery takes the file for a dead one's.
+const MAX_ATTEMPTS: u32 = 8;
 /// Where the data area starts.
 pub(super) const HEADER_LENGTH: usize = REPEATS + MAX_PENDING_REPEATS * SLOT_LENGTH;
 
@@ -52,6 +54,14 @@ pub enum RingError {
         /// Which file.
         path: PathBuf,
     },
+}
+
+impl RingError {
+    /// Whether a file just made was taken away, or held, by somebody else.
+    fn is_stolen(&self) -> bool {
+        let RingError::Io { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy)
+    }
 }
 
 /// What became of the attempt to take over a ring.
@@ -89,6 +99,25 @@ impl Ring {
         created_ms: i64,
         profile: &[u8],
     ) -> Result<Ring, RingError> {
+        let mut attempt = 1;
+        loop {
+            match Ring::try_create(fs, path, id, geometry, created_ms, profile) {
+                Err(error) if error.is_stolen() && attempt < MAX_ATTEMPTS => attempt += 1,
+                made => return made,
+            }
+        }
+    }
+
+    /// Between making the file and locking it, another process's recovery may take it for one whose
+    /// maker died: it is locked by a stranger then, or gone.
+    fn try_create(
+        fs: &dyn FileSystem,
+        path: &Path,
+        id: u64,
+        geometry: Geometry,
+        created_ms: i64,
+        profile: &[u8],
+    ) -> Result<Ring, RingError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let unnamed = path.with_file_name(format!("{name}.new"));
         let failed = |action| {
@@ -119,7 +148,8 @@ impl Ring {
         created_ms: i64,
     ) -> io::Result<(File, SharedMapping)> {
         if !fs.try_lock(&file)? {
-            return Err(io::Error::other(format!("{} is locked by a stranger", path.display())));
+            let message = format!("{} is locked by a stranger", path.display());
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         }
         let length = HEADER_LENGTH as u64 + geometry.capacity;
         fs.reserve(&file, length)?;

@@ -305,3 +305,20 @@ proptest! {
         prop_assert!(reader.damaged_bytes() <= bytes.len() as u64);
     }
 }
+
+#[test]
+fn a_ring_taken_away_while_it_is_made_is_made_anew() {
+    use crate::platform::faulty::{Call, Fault, FaultyFileSystem};
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(".log.jsonl.0000000000000001.ring");
+    let fs = FaultyFileSystem::new();
+    fs.fail_nth(Call::RenameNew, 1, Fault::Error(libc::ENOENT));
+    let ring = Ring::create(&fs, &path, 1, GEOMETRY, 7, b"{}").unwrap();
+    assert_eq!(fs.count(Call::RenameNew), 2);
+    drop(ring);
+    fs.fail_from(Call::RenameNew, 1, Fault::Error(libc::ENOENT));
+    let never = home.path().join(".log.jsonl.0000000000000002.ring");
+    let error = Ring::create(&fs, &never, 2, GEOMETRY, 7, b"{}").unwrap_err();
+    assert!(error.to_string().contains("0000000000000002"), "{error}");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "only the first ring is there");
+}
