@@ -39,15 +39,20 @@ function hiddenFilesOf(logPath, kind = '') {
 }
 
 /**
- * A plain archive may become a compressed one between being listed and being read.
  * @param {string} file
  * @returns {string} what it holds, unpacked
  */
 function readText(file) {
-  if (!fs.existsSync(file)) file = ['.gz', '.zst'].map((suffix) => file + suffix).find((name) => fs.existsSync(name)) ?? file
   if (file.endsWith('.gz')) return zlib.gunzipSync(fs.readFileSync(file)).toString('utf8')
   if (file.endsWith('.zst')) return execFileSync('zstdcat', [file], { encoding: 'utf8', maxBuffer: MAX_ARCHIVE_BYTES })
-  return fs.readFileSync(file, 'utf8')
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    // A plain archive becomes a compressed one while others read.
+    const compressed = ['.gz', '.zst'].map((suffix) => file + suffix).find((name) => fs.existsSync(name))
+    if (compressed === undefined) throw error
+    return readText(compressed)
+  }
 }
 
 /**
