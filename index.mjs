@@ -1,2 +1,2 @@
 // The CommonJS package under ESM names: one copy of every class, whichever way it is loaded.
-export { TelemetryManager, PlimsollError, PlimsollConfigError, capabilities } from './index.js'
+export { ErrorAnalysisWorker, TelemetryManager, PlimsollError, PlimsollConfigError, capabilities } from './index.js'

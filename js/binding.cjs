@@ -591,6 +591,7 @@ module.exports.telemetryEndLarge = nativeBinding.telemetryEndLarge
 module.exports.telemetryExtendLarge = nativeBinding.telemetryExtendLarge
 module.exports.telemetryFlush = nativeBinding.telemetryFlush
 module.exports.telemetryHold = nativeBinding.telemetryHold
+module.exports.analysisText = nativeBinding.analysisText
 module.exports.telemetryOpen = nativeBinding.telemetryOpen
 module.exports.telemetryRelease = nativeBinding.telemetryRelease
 module.exports.telemetryStats = nativeBinding.telemetryStats

@@ -11,6 +11,7 @@
 //!
 //! The JavaScript facade above the bindings lives in `js/`.
 
+pub mod analysis;
 pub mod platform;
 pub mod telemetry;
 

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(dead_code))] // under test nothing registers the exports
 
 mod addon;
+mod analysis;
 mod command_line;
 mod fast;
 mod handles;

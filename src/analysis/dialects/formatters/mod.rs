@@ -1,0 +1,6 @@
+//! Formatters that only check.
+
+use crate::analysis::dialect::Spec;
+
+/// In the order of the registry.
+pub(super) static SPECS: &[&Spec] = &[];

@@ -1,0 +1,220 @@
+//! Ruff, `ruff check`: the formats `full` (and the older one with the place in front), `concise` and
+//! `grouped` (<https://docs.astral.sh/ruff/settings/#output-format>).
+//!
+//! ```text
+//! full                          concise                              grouped
+//! F401 [*] `os` imported …      src/a.py:1:8: F401 [*] `os` …         src/a.py:
+//!  --> src/a.py:1:8                                                    1:8 F401 [*] `os` …
+//! ```
+//! All end in `Found 53 errors.` (`Found 3 errors (2 fixed, 1 remaining).` after a repair) and
+//! `[*] 40 fixable with the `--fix` option`.
+
+use super::super::location::{colons, number};
+use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::kind::Kind;
+use crate::analysis::report::{Fix, Problem, Rank, Report};
+use crate::analysis::sample::Sample;
+
+pub(super) static SPEC: Spec = Spec {
+    name: "ruff",
+    markers: &["[*] ", "\n --> ", " fixable with ", "\nFound ", "invalid-syntax: "],
+    recognises,
+    start: || Box::new(Ruff::default()),
+};
+
+fn recognises(sample: &Sample) -> bool {
+    let marked = sample.has("[*] ") || sample.has("fixable with") || sample.has("invalid-syntax: ");
+    let mut previous_code = false;
+    for line in sample.lines() {
+        if previous_code && line.trim_start().starts_with("--> ") {
+            return true;
+        }
+        previous_code = split_code(line).is_some();
+        if marked && concise(line).is_some() {
+            return true;
+        }
+        // Messages quote with backticks, where flake8 has apostrophes.
+        if line.contains('`') && concise(line).is_some() {
+            return true;
+        }
+    }
+    marked && sample.lines().any(|line| grouped(line).is_some())
+}
+
+#[derive(Default)]
+struct Ruff {
+    /// The header of a full diagnostic whose place comes next.
+    header: Option<String>,
+    /// The file whose problems follow, in the grouped format.
+    file: String,
+}
+
+impl Dialect for Ruff {
+    fn report(&self) -> Report {
+        Report::new("ruff", Kind::Linter, Rank::Diagnostics)
+    }
+
+    fn line(&mut self, line: &str, report: &mut Report) {
+        let Some(first) = line.bytes().next() else {
+            self.header = None;
+            return;
+        };
+        match first {
+            b' ' => {
+                if let Some(header) = self.header.take() {
+                    self.place(&header, line, report);
+                } else if !self.file.is_empty()
+                    && let Some((place, rest)) = grouped(line)
+                {
+                    let file = std::mem::take(&mut self.file);
+                    problem(rest, &file, place, report);
+                    self.file = file;
+                }
+            }
+            b'F' if line.starts_with("Found ") => total(line, report),
+            b'[' if line.starts_with("[*] ") => fixable(line, report),
+            b'N' if line.starts_with("No fixes available") => fixable_hidden(line, report),
+            _ if split_code(line).is_some() => line.clone_into(self.header.insert(String::new())),
+            _ => {
+                if let Some((file, place, rest)) = concise(line) {
+                    problem(rest, file, place, report);
+                } else if let Some(file) = line.strip_suffix(':')
+                    && !file.contains(": ")
+                {
+                    file.clone_into(&mut self.file);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, report: &mut Report) {
+        if report.total_fixable().is_some_and(|count| count > 0) {
+            let title = "Apply ruff's safe fixes".to_owned();
+            report.fix = Some(Fix { command: "ruff check --fix".to_owned(), title });
+        }
+    }
+}
+
+impl Ruff {
+    /// The second line of a full diagnostic: ` --> src/a.py:1:8`.
+    fn place(&mut self, header: &str, line: &str, report: &mut Report) {
+        let Some(place) = line.trim_start().strip_prefix("--> ") else { return };
+        let place = place.split_once(':').map_or((place, (0, 0)), |(file, rest)| {
+            let (line, rest) = number(rest).unwrap_or((0, ""));
+            let column = rest.strip_prefix(':').and_then(number).map_or(0, |(column, _)| column);
+            (file, (line, column))
+        });
+        problem(header, place.0, place.1, report);
+    }
+}
+
+/// Counts `F401 [*] message` at a place.
+fn problem(text: &str, file: &str, (line, column): (u32, u32), report: &mut Report) {
+    let Some((code, message)) = split_code(text) else { return };
+    let message = message.trim_start();
+    let repairable = message.strip_prefix("[*] ").or_else(|| message.strip_prefix("[-] "));
+    let fixable = message.starts_with("[*]");
+    let message = repairable.unwrap_or(message);
+    if report.first.is_none() {
+        let mark = if code.contains('-') { ": " } else { " " };
+        report.quote(&format!("{code}{mark}{message}"));
+    }
+    report.problem(&Problem {
+        code,
+        rule: rule(code),
+        message,
+        file,
+        line,
+        column,
+        fixable,
+        ..Problem::ERROR
+    });
+}
+
+/// `CODE rest` or `invalid-syntax: rest`. Codes are one to seven capitals and two to four digits
+/// (<https://docs.astral.sh/ruff/rules/>).
+fn split_code(text: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = text.strip_prefix("invalid-syntax: ") {
+        return Some(("invalid-syntax", rest));
+    }
+    let bytes = text.as_bytes();
+    let letters = bytes.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count();
+    let digits = bytes[letters..].iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+    let end = letters + digits;
+    let shaped =
+        (1..=7).contains(&letters) && (2..=4).contains(&digits) && bytes.get(end) == Some(&b' ');
+    shaped.then(|| (&text[..end], &text[end + 1..]))
+}
+
+/// `path:1:8: F401 rest`.
+fn concise(line: &str) -> Option<(&str, (u32, u32), &str)> {
+    let place = colons(line)?;
+    let rest = place.rest.strip_prefix("SyntaxError: ").map_or(place.rest, |_| place.rest);
+    split_code(rest)?;
+    (place.column > 0).then_some((place.file, (place.line, place.column), rest))
+}
+
+/// `  1:8 F401 rest`.
+fn grouped(line: &str) -> Option<((u32, u32), &str)> {
+    let (row, rest) = number(line.strip_prefix("  ")?.trim_start())?;
+    let (column, rest) = number(rest.strip_prefix(':')?)?;
+    let rest = rest.trim_start();
+    split_code(rest)?;
+    Some(((row, column), rest))
+}
+
+/// `Found 53 errors.`, `Found 1 error (1 fixed, 0 remaining).`
+fn total(line: &str, report: &mut Report) {
+    let Some((count, rest)) = line.strip_prefix("Found ").and_then(number) else { return };
+    if !rest.starts_with(" error") {
+        return;
+    }
+    let remaining = rest
+        .strip_suffix(" remaining).")
+        .and_then(|text| text.rsplit_once(' '))
+        .and_then(|(_, count)| count.parse().ok());
+    report.stated = Some(remaining.unwrap_or(u64::from(count)));
+    report.failed = report.stated != Some(0);
+}
+
+/// `[*] 40 fixable with the `--fix` option (8 hidden fixes can be …)`.
+fn fixable(line: &str, report: &mut Report) {
+    if let Some((count, rest)) = line.strip_prefix("[*] ").and_then(number)
+        && rest.starts_with(" fixable")
+    {
+        report.stated_fixable = Some(u64::from(count));
+    }
+}
+
+/// `No fixes available (3 hidden fixes can be enabled with the `--unsafe-fixes` option).`
+fn fixable_hidden(_line: &str, report: &mut Report) {
+    report.stated_fixable = Some(0);
+}
+
+/// The rules met most, by their names (<https://docs.astral.sh/ruff/rules/>).
+fn rule(code: &str) -> &'static str {
+    match code {
+        "F401" => "unused-import",
+        "F811" => "redefined-while-unused",
+        "F821" => "undefined-name",
+        "F841" => "unused-variable",
+        "F541" => "f-string-missing-placeholders",
+        "E401" => "multiple-imports-on-one-line",
+        "E402" => "module-import-not-at-top-of-file",
+        "E501" => "line-too-long",
+        "E711" => "none-comparison",
+        "E712" => "true-false-comparison",
+        "E722" => "bare-except",
+        "E731" => "lambda-assignment",
+        "E741" => "ambiguous-variable-name",
+        "I001" => "unsorted-imports",
+        "B006" => "mutable-argument-default",
+        "B008" => "function-call-in-default-argument",
+        "UP006" => "non-pep585-annotation",
+        "UP035" => "deprecated-import",
+        "S101" => "assert",
+        "W291" => "trailing-whitespace",
+        "W293" => "blank-line-with-whitespace",
+        _ => "",
+    }
+}

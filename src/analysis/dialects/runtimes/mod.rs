@@ -1,0 +1,6 @@
+//! What language runtimes print when a program fails.
+
+use crate::analysis::dialect::Spec;
+
+/// In the order of the registry.
+pub(super) static SPECS: &[&Spec] = &[];

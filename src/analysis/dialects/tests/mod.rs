@@ -1,0 +1,6 @@
+//! Test runners.
+
+use crate::analysis::dialect::Spec;
+
+/// In the order of the registry.
+pub(super) static SPECS: &[&Spec] = &[];

@@ -1,0 +1,6 @@
+//! Version control.
+
+use crate::analysis::dialect::Spec;
+
+/// In the order of the registry.
+pub(super) static SPECS: &[&Spec] = &[];

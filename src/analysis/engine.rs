@@ -1,0 +1,261 @@
+//! The engine: reads a text of any length once, in bounded memory.
+//!
+//! The text comes whole or in parts; it is read in parts of up to [`MAX_PART`] bytes. Each part is
+//! sampled, dialects that recognise the sample join the reading from that part on (up to
+//! [`MAX_ACTIVE`]), and every line is cleaned and given to each of them. What is held is one part, the
+//! dialects' bounded reports and the bounded watch for lines that look like a cause
+//! ([`Watch`](super::watch::Watch)).
+//!
+//! A line longer than [`MAX_LINE`](super::clean::MAX_LINE) is read to there; a part without any line
+//! end is read as one line and the rest of that line left out.
+
+use super::clean::Cleaner;
+use super::dialect::{Dialect, Spec};
+use super::dialects;
+use super::patterns::{PatternSet, PatternWatch};
+use super::report::Report;
+use super::sample::Sample;
+use super::watch::Watch;
+use std::sync::Arc;
+
+/// Bytes read at once.
+pub const MAX_PART: usize = 1 << 20;
+/// Dialects that read at the same time; the sample of a text that mixes more has the first of the
+/// registry win.
+pub const MAX_ACTIVE: usize = 12;
+
+struct Active {
+    spec: &'static Spec,
+    dialect: Box<dyn Dialect>,
+    report: Report,
+}
+
+/// What was found in a whole text.
+pub struct Reading {
+    /// One report for each dialect that read it.
+    pub reports: Vec<Report>,
+    /// Lines that look like a cause, for when no dialect understood it.
+    pub watch: Watch,
+    /// The first match of a custom pattern.
+    pub matched: Option<super::patterns::Match>,
+    /// Lines of the text.
+    pub lines: u64,
+    /// Dialects that would have joined but for [`MAX_ACTIVE`].
+    pub refused: u64,
+}
+
+/// A reading that is under way.
+pub struct Engine {
+    cleaner: Cleaner,
+    active: Vec<Active>,
+    refused: u64,
+    watch: Watch,
+    patterns: Option<PatternWatch>,
+    pending: String,
+    skipping: bool,
+    line_number: u64,
+}
+
+impl Engine {
+    /// Begins one, with the custom patterns to look for.
+    #[must_use]
+    pub fn new(patterns: Option<&Arc<PatternSet>>) -> Engine {
+        Engine {
+            cleaner: Cleaner::default(),
+            active: Vec::new(),
+            refused: 0,
+            watch: Watch::default(),
+            patterns: patterns.filter(|set| !set.is_empty()).map(|set| PatternWatch::new(set)),
+            pending: String::new(),
+            skipping: false,
+            line_number: 0,
+        }
+    }
+
+    /// Reads on. Parts may be cut anywhere between characters.
+    pub fn feed(&mut self, mut text: &str) {
+        if !self.pending.is_empty() {
+            let take = text.floor_char_boundary(MAX_PART.saturating_sub(self.pending.len()));
+            self.pending.push_str(&text[..take]);
+            text = &text[take..];
+            if self.pending.len() + 4 < MAX_PART {
+                return;
+            }
+            let pending = std::mem::take(&mut self.pending);
+            let end = self.whole_lines(&pending);
+            self.part(&pending[..end]);
+            self.pending.push_str(&pending[end..]);
+        }
+        if !self.pending.is_empty() && !text.is_empty() {
+            return self.feed(text);
+        }
+        while text.len() >= MAX_PART {
+            let cut = &text[..text.floor_char_boundary(MAX_PART)];
+            let end = self.whole_lines(cut);
+            self.part(&text[..end]);
+            text = &text[end..];
+        }
+        self.pending.push_str(text);
+    }
+
+    /// Where the last whole line ends; the whole text, when it is but the beginning of one.
+    fn whole_lines(&self, text: &str) -> usize {
+        memchr::memrchr(b'\n', text.as_bytes()).map_or(text.len(), |at| at + 1)
+    }
+
+    /// Ends the reading.
+    #[must_use]
+    pub fn finish(mut self) -> Reading {
+        let rest = std::mem::take(&mut self.pending);
+        self.part(&rest);
+        let reports = self
+            .active
+            .into_iter()
+            .map(|mut active| {
+                active.report.at_line(self.line_number);
+                active.dialect.finish(&mut active.report);
+                active.report
+            })
+            .collect();
+        Reading {
+            reports,
+            watch: self.watch,
+            matched: self.patterns.and_then(PatternWatch::finish),
+            lines: self.line_number,
+            refused: self.refused,
+        }
+    }
+
+    fn part(&mut self, text: &str) {
+        let text = if self.skipping {
+            // The rest of a line whose beginning was read.
+            match memchr::memchr(b'\n', text.as_bytes()) {
+                Some(at) => {
+                    self.skipping = false;
+                    &text[at + 1..]
+                }
+                None => return,
+            }
+        } else {
+            text
+        };
+        if text.is_empty() {
+            return;
+        }
+        self.skipping = text.len() >= MAX_PART - 4 && !text.ends_with('\n');
+        self.cleaner.learn(text.lines());
+        let sample = Sample::of(text, &self.cleaner);
+        self.watch.sample(&sample, self.line_number == 0);
+        self.join(&sample);
+        self.lines(text);
+    }
+
+    /// Lets every dialect join that recognises the sample and reads not yet.
+    fn join(&mut self, sample: &Sample) {
+        for spec in dialects::marked(sample.text()) {
+            if self.active.iter().any(|active| std::ptr::eq(active.spec, spec))
+                || !(spec.recognises)(sample)
+            {
+                continue;
+            }
+            if self.active.len() >= MAX_ACTIVE {
+                self.refused += 1;
+                continue;
+            }
+            let dialect = (spec.start)();
+            let report = dialect.report();
+            self.active.push(Active { spec, dialect, report });
+        }
+    }
+
+    fn lines(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let plain = self.cleaner.is_plain()
+            && memchr::memchr3(0x1b, b'\r', 0x08, bytes).is_none()
+            && memchr::memchr(0xc2, bytes).is_none();
+        let mut start = 0;
+        while start < bytes.len() {
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+            let line = &text[start..end];
+            start = end + 1;
+            self.line_number += 1;
+            if plain && line.len() <= super::clean::MAX_LINE && !line.starts_with("##[") {
+                self.line(line.trim_ascii_end());
+            } else {
+                // The cleaner is lent out while the line is read.
+                let cleaner = std::mem::take(&mut self.cleaner);
+                self.line(cleaner.clean(line).trim_end());
+                self.cleaner = cleaner;
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if let Some(patterns) = &mut self.patterns {
+            patterns.line(line);
+        }
+        for Active { dialect, report, .. } in &mut self.active {
+            report.at_line(self.line_number);
+            dialect.line(line, report);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(parts: &[&str]) -> Reading {
+        let mut engine = Engine::new(None);
+        for part in parts {
+            engine.feed(part);
+        }
+        engine.finish()
+    }
+
+    fn findings(reading: &Reading) -> Vec<(String, u64, Option<String>)> {
+        reading
+            .reports
+            .iter()
+            .map(|report| (report.tool.to_owned(), report.total(), report.first.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_line_of_many_megabytes_is_one_line() {
+        let long = "x".repeat(5 << 20);
+        let text = format!("{long}\nsecond\n");
+        assert_eq!(read(&[&text]).lines, 2);
+        let parts: Vec<&str> = text
+            .as_bytes()
+            .chunks(100_000)
+            .map(|part| std::str::from_utf8(part).unwrap())
+            .collect();
+        assert_eq!(read(&parts).lines, 2);
+    }
+
+    #[test]
+    fn nothing_is_no_line() {
+        assert_eq!(read(&[]).lines, 0);
+        assert_eq!(read(&["", ""]).lines, 0);
+        assert_eq!(read(&["\n"]).lines, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn where_the_text_is_cut_makes_no_difference(cuts in proptest::collection::vec(0usize..400, 0..6)) {
+            let text = "src/a.ts(1,2): error TS2304: Cannot find name 'é'.\n".repeat(8);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|at| text.floor_char_boundary(at.min(text.len()))).collect();
+            cuts.sort_unstable();
+            let mut parts = Vec::new();
+            let mut start = 0;
+            for cut in cuts {
+                parts.push(&text[start..cut]);
+                start = cut;
+            }
+            parts.push(&text[start..]);
+            prop_assert_eq!(findings(&read(&parts)), findings(&read(&[&text])));
+        }
+    }
+}

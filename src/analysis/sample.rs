@@ -1,0 +1,123 @@
+//! The sample: the bounded part of a text from which the dialects worth reading it with are chosen.
+//!
+//! Of a part of up to [`MAX_PART`](super::engine::MAX_PART) bytes it holds the beginning and the end
+//! ([`EDGE`] bytes each) and windows evenly between, [`MAX_SAMPLE`] bytes in all, as whole cleaned lines.
+
+use super::clean::Cleaner;
+
+/// Bytes at either end that are always in it.
+pub const EDGE: usize = 32 << 10;
+/// Bytes of one window between.
+pub const WINDOW: usize = 4 << 10;
+/// Windows between.
+pub const WINDOWS: usize = 16;
+/// Bytes up to which a part is its own sample; the lines at the edges of windows may add as many again.
+pub const MAX_SAMPLE: usize = 2 * EDGE + WINDOWS * WINDOW;
+
+/// Cleaned lines of a text, or of parts of it.
+#[derive(Debug, Default)]
+pub struct Sample {
+    text: String,
+}
+
+impl Sample {
+    /// Of one part of a text.
+    #[must_use]
+    pub fn of(part: &str, cleaner: &Cleaner) -> Sample {
+        let mut sample = Sample::default();
+        if part.len() <= MAX_SAMPLE {
+            sample.add(part, cleaner, 2 * MAX_SAMPLE);
+            return sample;
+        }
+        let head = end_of_line(part, EDGE);
+        sample.add(&part[..head], cleaner, 2 * EDGE);
+        let tail = start_of_line(part, part.len() - EDGE).max(head);
+        let stride = (tail - head) / WINDOWS;
+        let mut done = head;
+        for window in 0..WINDOWS {
+            let start = start_of_line(part, head + window * stride).max(done);
+            let end = end_of_line(part, (start + WINDOW).min(tail)).min(tail);
+            if start < end {
+                sample.add(&part[start..end], cleaner, 2 * WINDOW);
+                done = end;
+            }
+        }
+        sample.add(&part[tail..], cleaner, 2 * EDGE);
+        sample
+    }
+
+    fn add(&mut self, text: &str, cleaner: &Cleaner, most: usize) {
+        let most = self.text.len() + most;
+        for line in text.split_terminator('\n') {
+            if self.text.len() > most {
+                return;
+            }
+            let clean = cleaner.clean(line);
+            self.text.push_str(clean.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    /// The sample as one text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its lines, cleaned, without trailing blanks.
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.text.lines()
+    }
+
+    /// Whether a line begins like this.
+    #[must_use]
+    pub fn has_line_starting(&self, start: &str) -> bool {
+        self.text.starts_with(start)
+            || memchr::memmem::find_iter(self.text.as_bytes(), start)
+                .any(|at| at > 0 && self.text.as_bytes()[at - 1] == b'\n')
+    }
+
+    /// Whether this is anywhere in it.
+    #[must_use]
+    pub fn has(&self, what: &str) -> bool {
+        memchr::memmem::find(self.text.as_bytes(), what.as_bytes()).is_some()
+    }
+}
+
+fn end_of_line(text: &str, at: usize) -> usize {
+    memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |found| at + found + 1)
+}
+
+fn start_of_line(text: &str, at: usize) -> usize {
+    memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |found| found + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_large_text_is_sampled_at_its_ends_and_between() {
+        let text: String = (0..60_000).map(|n| format!("line number {n}\n")).collect();
+        let sample = Sample::of(&text, &Cleaner::default());
+        assert!(sample.text().len() < 2 * MAX_SAMPLE, "{}", sample.text().len());
+        assert!(sample.has_line_starting("line number 0\n"));
+        assert!(sample.has_line_starting("line number 59999"));
+        let middle = sample.lines().filter(|line| line.starts_with("line number 3")).count();
+        assert!(middle > 100, "{middle}");
+        assert!(!sample.has_line_starting("number"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_of_it_is_a_line_of_the_text(lengths in proptest::collection::vec(0usize..3000, 50..400)) {
+            let text: String = lengths.iter().enumerate().map(|(n, length)| format!("{n} {}\n", "é".repeat(*length))).collect();
+            let lines: std::collections::HashSet<&str> = text.lines().collect();
+            let sample = Sample::of(&text, &Cleaner::default());
+            for line in sample.lines().filter(|line| !line.is_empty()) {
+                prop_assert!(lines.iter().any(|own| own.trim_end() == line || own.starts_with(line)));
+            }
+        }
+    }
+}

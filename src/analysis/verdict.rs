@@ -1,0 +1,380 @@
+//! The verdict: one answer from what all dialects found and how the command ended.
+//!
+//! The exit status is believed before any text. A failure that no dialect understands is told as one
+//! that is not understood, with the line most likely to be its cause.
+
+use super::engine::Reading;
+use super::fingerprint::{fingerprint, normalise, project_path};
+use super::kind::Kind;
+use super::patterns::Match;
+use super::report::{Fix, Located, Rank, Report, Severity, clip};
+use super::status::{Outcome, Status};
+use super::summary::{self, MAX_WORDS};
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Groups told.
+pub const MAX_GROUPS: usize = 50;
+
+/// The answer. Field names are the contract's.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Analysis {
+    /// The kind of failure.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// At most 500 characters.
+    pub summary: String,
+    /// What to do.
+    pub suggestion: String,
+    /// Whether somebody can act on it without guessing.
+    pub actionable: bool,
+    /// 16 hexadecimal digits, the same for the same failure.
+    pub hash: String,
+    /// The tool that printed the text; empty when not known.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub tool: &'static str,
+    /// Who is best asked: a name to route by.
+    pub specialist: &'static str,
+    /// Milliseconds after which a service wants to be asked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// More of it.
+    pub details: Details,
+    /// What repairs it mechanically.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<FixTask>,
+}
+
+/// More of it.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Details {
+    /// How many errors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_count: Option<u64>,
+    /// How many warnings, when there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning_count: Option<u64>,
+    /// By code.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors_by_type: BTreeMap<String, u64>,
+    /// How many the tool repairs by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixable_count: Option<u64>,
+    /// In which files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub affected_files: Vec<String>,
+    /// What a human would quote as the cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<String>,
+    /// By code, most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupDetails>,
+    /// Names of failed tests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_tests: Vec<String>,
+    /// The custom pattern that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Problems with their places, when asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemDetails>,
+}
+
+/// All problems of one code.
+#[derive(Debug, Clone, Serialize)]
+pub struct GroupDetails {
+    code: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+    count: u64,
+    fixable: u64,
+    files: Vec<String>,
+    example: String,
+}
+
+/// One problem with its place.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProblemDetails {
+    severity: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    file: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    line: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    column: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants a reference
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What repairs it mechanically.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FixTask {
+    /// What it does, in a few words.
+    pub title: String,
+    /// The command to run where the tool ran.
+    pub command: String,
+    /// The files it will change, as far as known.
+    pub files: Vec<String>,
+    /// How many problems it repairs, where the tool says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_fixes: Option<u64>,
+}
+
+/// Decides. `problems` is how many problems are told with their places.
+#[must_use]
+pub fn decide(reading: Reading, status: &Status, problems: usize) -> Analysis {
+    let Reading { mut reports, watch, matched, .. } = reading;
+    let outcome = status.outcome();
+    if let Some(found) = &matched
+        && outcome != Outcome::Succeeded
+    {
+        return of_match(found, status);
+    }
+    // A stable sort: of equals the one found first, then the registry's order.
+    reports.sort_by_key(|report| {
+        (Reverse(report.is_failure()), Reverse(report.rank), report.first_line)
+    });
+    let chosen = reports.into_iter().find(|report| match outcome {
+        Outcome::Failed | Outcome::Unknown => report.is_failure() || report.warnings > 0,
+        // Faults that do not fail a run are still worth telling; stack traces in its log are not.
+        Outcome::Succeeded => {
+            report.rank >= Rank::Diagnostics && (report.errors > 0 || report.warnings > 0)
+        }
+    });
+    match chosen {
+        Some(report) if !(status.timed_out && report.rank < Rank::Diagnostics) => {
+            of_report(&report, status, problems)
+        }
+        _ => not_understood(status, watch.cause(), watch.first(), watch.last()),
+    }
+}
+
+fn of_match(found: &Match, status: &Status) -> Analysis {
+    let summary = if found.summary.is_empty() {
+        format!("{}: {}", found.kind.label(), found.line)
+    } else {
+        found.summary.clone()
+    };
+    let suggestion = match (found.suggestion.is_empty(), found.fix_command.is_empty()) {
+        (false, _) => found.suggestion.clone(),
+        (true, false) => format!("Run: {}", found.fix_command),
+        (true, true) => "Look at the line that matched".to_owned(),
+    };
+    let code = if found.code.is_empty() { found.name.clone() } else { found.code.clone() };
+    Analysis {
+        kind: found.kind,
+        summary: clip(&truthful(&summary, status), MAX_WORDS),
+        actionable: !found.suggestion.is_empty() || !found.fix_command.is_empty(),
+        suggestion,
+        hash: fingerprint(["pattern", &found.name, &normalise(&found.line)].into_iter()),
+        tool: "",
+        specialist: found.kind.specialist(),
+        retry_after_ms: None,
+        details: Details {
+            error_count: Some(found.count),
+            errors_by_type: BTreeMap::from([(code, found.count)]),
+            first_error: Some(found.line.clone()),
+            pattern: Some(found.name.clone()),
+            ..Details::default()
+        },
+        fix: (!found.fix_command.is_empty()).then(|| FixTask {
+            title: format!("Fix {}", found.name),
+            command: found.fix_command.clone(),
+            files: Vec::new(),
+            estimated_fixes: None,
+        }),
+    }
+}
+
+fn of_report(report: &Report, status: &Status, problems: usize) -> Analysis {
+    let failed = report.is_failure();
+    let mut groups: Vec<GroupDetails> = report
+        .groups()
+        .iter()
+        .map(|group| GroupDetails {
+            code: group.code.clone(),
+            name: group.rule.clone(),
+            count: group.count,
+            fixable: group.fixable,
+            files: group.files.clone(),
+            example: group.example.clone(),
+        })
+        .collect();
+    groups.sort_by_key(|group| Reverse(group.count));
+    groups.truncate(MAX_GROUPS);
+    let error_count = match report.kind {
+        Kind::Linter if failed => report.total(),
+        Kind::Typecheck => report.errors,
+        _ => report.stated.unwrap_or(report.errors),
+    };
+    let fix = report.fix.as_ref().map(|Fix { command, title }| FixTask {
+        title: title.clone(),
+        command: command.clone(),
+        files: report.files().to_vec(),
+        estimated_fixes: report.total_fixable(),
+    });
+    Analysis {
+        kind: report.kind,
+        summary: truthful(&summary::summarise(report), status),
+        suggestion: summary::suggest(report),
+        actionable: summary::is_actionable(report),
+        hash: hash_of(report),
+        tool: report.tool,
+        specialist: report.kind.specialist(),
+        retry_after_ms: report.retry_after_ms,
+        details: Details {
+            error_count: Some(error_count),
+            warning_count: (report.warnings > 0).then_some(report.warnings),
+            errors_by_type: report
+                .groups()
+                .iter()
+                .map(|group| (group.code.clone(), group.count))
+                .collect(),
+            fixable_count: report.total_fixable(),
+            affected_files: report.files().to_vec(),
+            first_error: report.first.clone(),
+            groups,
+            failed_tests: report.failures().to_vec(),
+            pattern: None,
+            problems: report.problems().iter().take(problems).map(located).collect(),
+        },
+        fix,
+    }
+}
+
+fn located(problem: &Located) -> ProblemDetails {
+    ProblemDetails {
+        severity: match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        code: problem.code.clone(),
+        message: problem.message.clone(),
+        file: problem.file.clone(),
+        line: problem.line,
+        column: problem.column,
+    }
+}
+
+fn hash_of(report: &Report) -> String {
+    let mut parts = vec![report.kind.name().to_owned(), report.tool.to_owned()];
+    let mut codes: Vec<String> = report
+        .groups()
+        .iter()
+        .map(|group| {
+            let mut files: Vec<String> =
+                group.files.iter().map(|file| project_path(file)).collect();
+            files.sort_unstable();
+            format!("{} {}", group.code, files.join(" "))
+        })
+        .collect();
+    codes.sort_unstable();
+    parts.append(&mut codes);
+    let mut files: Vec<String> = report.files().iter().map(|file| project_path(file)).collect();
+    files.sort_unstable();
+    parts.append(&mut files);
+    let mut tests: Vec<String> = report.failures().iter().map(|name| normalise(name)).collect();
+    tests.sort_unstable();
+    parts.append(&mut tests);
+    parts.push(normalise(report.first.as_deref().unwrap_or_default()));
+    fingerprint(parts.iter().map(String::as_str))
+}
+
+/// A summary that does not contradict how the command ended.
+fn truthful(summary: &str, status: &Status) -> String {
+    match status.outcome() {
+        Outcome::Failed if status.timed_out => format!("{summary} (timed out)"),
+        Outcome::Failed if status.signal.is_some() => {
+            format!("{summary} ({})", status.words().unwrap_or_default())
+        }
+        _ => summary.to_owned(),
+    }
+}
+
+/// The answer when no dialect understood the text.
+fn not_understood(
+    status: &Status,
+    cause: Option<&str>,
+    first: Option<&str>,
+    last: Option<&str>,
+) -> Analysis {
+    let kind = kind_of(status);
+    let (line, summary) = match status.outcome() {
+        Outcome::Unknown => {
+            let line = cause.or(first).unwrap_or_default();
+            let words = if line.is_empty() { "no text".to_owned() } else { line.to_owned() };
+            (line, format!("unknown: {words}"))
+        }
+        Outcome::Succeeded => {
+            let line = last.unwrap_or_default();
+            (line, "unknown: no failure found (exit code 0)".to_owned())
+        }
+        Outcome::Failed => {
+            let ended = status.words().unwrap_or_else(|| "failed".to_owned());
+            let label =
+                if kind == Kind::Unknown { "unknown".to_owned() } else { kind.label().to_owned() };
+            match cause {
+                Some(line) => (line, format!("{label}: {line} ({ended})")),
+                // What a failed command said last may be words of success: they are not repeated.
+                None => ("", format!("{label}: {ended}, and nothing in the text tells why")),
+            }
+        }
+    };
+    let label = summary.clone();
+    let hash = fingerprint(
+        [kind.name(), &normalise(line), &status.words().unwrap_or_default()].into_iter(),
+    );
+    Analysis {
+        kind,
+        summary: clip(&label, MAX_WORDS),
+        suggestion: match kind {
+            Kind::Unknown => "Read the whole text: it was not understood".to_owned(),
+            Kind::Timeout => "Allow more time, or find out what it waits for".to_owned(),
+            Kind::ResourceExhaustion => {
+                "It was killed, most likely for want of memory: give it more, or run less at once"
+                    .to_owned()
+            }
+            Kind::Cancelled => "Nothing to fix: it was ended from outside".to_owned(),
+            _ => "Look at what the program did when the signal came".to_owned(),
+        },
+        actionable: false,
+        hash,
+        tool: "",
+        specialist: kind.specialist(),
+        retry_after_ms: None,
+        details: Details {
+            first_error: (!line.is_empty() && status.outcome() != Outcome::Succeeded)
+                .then(|| line.to_owned()),
+            ..Details::default()
+        },
+        fix: None,
+    }
+}
+
+/// The kind of failure a status alone tells.
+fn kind_of(status: &Status) -> Kind {
+    if status.timed_out {
+        return Kind::Timeout;
+    }
+    if status.cancelled {
+        return Kind::Cancelled;
+    }
+    match (status.ending_signal(), status.exit_code) {
+        (Some("SIGINT" | "SIGTERM" | "SIGHUP"), _) => Kind::Cancelled,
+        (Some("SIGKILL"), _) => Kind::ResourceExhaustion,
+        (Some("SIGSEGV" | "SIGABRT" | "SIGBUS" | "SIGILL" | "SIGFPE"), _) => Kind::RuntimeError,
+        // `timeout` of GNU coreutils exits with 124 when it ended the command.
+        (_, Some(124)) => Kind::Timeout,
+        _ => Kind::Unknown,
+    }
+}
