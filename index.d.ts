@@ -155,7 +155,7 @@ export interface TelemetryStats {
     truncated: number
     /** Had a value blanked. */
     redacted: number
-    /** In the ring now. */
+    /** Calls of `log` that are not resolved yet, for lack of room. */
     waiting: number
     /** Given up because there was no room, by level. */
     dropped: Record<LogLevel, number>
@@ -229,15 +229,18 @@ export class TelemetryManager implements AsyncDisposable {
    */
   constructor(config?: TelemetryConfig)
 
-  /** The path of the log file, as it was given. */
+  /** The path of the log file, made absolute. */
   get logPath(): string
 
   /**
    * Creates the directory and the ring, and takes over what killed processes left behind. Calling it
    * again does nothing; `log` calls it where nobody has.
    *
-   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable),
-   *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version) or `ERR_PLIMSOLL_CLOSED`
+   * A ring that another version wrote is left alone and told to `onError`
+   * (`ERR_PLIMSOLL_UNSUPPORTED_RING`); the log works without it.
+   *
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable) or
+   *   `ERR_PLIMSOLL_CLOSED`
    */
   initialize(): Promise<void>
 
