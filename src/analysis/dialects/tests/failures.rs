@@ -22,6 +22,7 @@ impl Failures {
     pub(super) fn add(&mut self, name: &str, file: &str, report: &mut Report) {
         self.count += 1;
         seen(report);
+        report.file(file);
         if self.names.len() < MAX_NAMES {
             self.names.push((name.trim().to_owned(), file.to_owned()));
         }
@@ -78,11 +79,6 @@ impl Cause {
     /// Whether nothing was said of it but its name.
     pub(super) fn is_bare(&self) -> bool {
         self.pieces == 0
-    }
-
-    /// Whether there is none yet.
-    pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty()
     }
 
     /// Adds a piece of its message.

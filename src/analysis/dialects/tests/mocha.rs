@@ -32,6 +32,8 @@ fn recognises(sample: &Sample) -> bool {
 
 /// Levels of suites in a title.
 const MAX_LEVELS: u8 = 20;
+/// Files of tests that took too long.
+const MAX_TIMED_OUT: usize = 100;
 
 #[derive(Default)]
 struct Mocha {
@@ -43,6 +45,8 @@ struct Mocha {
     cause: Cause,
     /// The failure being listed has its file.
     placed: bool,
+    /// Files of tests that took too long.
+    timed_out: Vec<String>,
 }
 
 impl Dialect for Mocha {
@@ -84,6 +88,12 @@ impl Dialect for Mocha {
 
     fn finish(&mut self, report: &mut Report) {
         self.failures.tell(report);
+        // Timeouts have whole paths where frames have short ones.
+        for file in &self.timed_out {
+            if !report.files().iter().any(|known| file.ends_with(known.as_str())) {
+                report.file(file);
+            }
+        }
         self.cause.tell(report);
         settle(report);
     }
@@ -140,8 +150,12 @@ impl Mocha {
         if let Some(place) = place
             && !place.starts_with("node:")
         {
-            let place = place.strip_prefix("file://").unwrap_or(place);
-            report.file(without_position(place));
+            let file = without_position(place.strip_prefix("file://").unwrap_or(place));
+            if text.starts_with("at ") {
+                report.file(file);
+            } else if self.timed_out.len() < MAX_TIMED_OUT {
+                self.timed_out.push(file.to_owned());
+            }
             self.placed = true;
         }
     }
