@@ -5,11 +5,14 @@ use crate::analysis::dialect::Spec;
 mod cargo_test;
 mod failures;
 mod go_test;
+mod gradle_test;
 mod jest;
 mod mocha;
 mod nextest;
 mod node_test;
+mod playwright;
 mod pytest;
+mod surefire;
 mod tap;
 mod unittest;
 mod vitest;
@@ -26,4 +29,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &nextest::SPEC,
     &cargo_test::SPEC,
     &go_test::SPEC,
+    &surefire::SPEC,
+    &gradle_test::SPEC,
+    &playwright::SPEC,
 ];
