@@ -3,10 +3,23 @@
 use crate::analysis::dialect::Spec;
 
 pub(super) mod classes;
+mod dotnet;
+mod go_panic;
 mod header;
+mod jvm;
 mod node;
 mod python;
+mod rust_panic;
 mod thrown;
+mod v8_memory;
 
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[&python::SPEC, &node::SPEC];
+pub(super) static SPECS: &[&Spec] = &[
+    &v8_memory::SPEC,
+    &python::SPEC,
+    &node::SPEC,
+    &rust_panic::SPEC,
+    &go_panic::SPEC,
+    &jvm::SPEC,
+    &dotnet::SPEC,
+];
