@@ -12,7 +12,12 @@ pub(super) struct Header<'t> {
     bracketed: bool,
 }
 
-impl Header<'_> {
+impl<'t> Header<'t> {
+    /// A line that is a message without a class.
+    pub(super) fn bare(line: &'t str) -> Header<'t> {
+        Header { class: "", code: "", message: line, start: 0, bracketed: false }
+    }
+
     /// The line as a human quotes it.
     pub(super) fn quote(&self, line: &str) -> String {
         let text = line.get(self.start..).unwrap_or(line).trim();

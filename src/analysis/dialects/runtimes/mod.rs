@@ -8,7 +8,12 @@ mod go_panic;
 mod header;
 mod jvm;
 mod node;
+mod others;
+mod perl;
+mod php;
+mod plain;
 mod python;
+mod ruby;
 mod rust_panic;
 mod thrown;
 mod v8_memory;
@@ -22,4 +27,9 @@ pub(super) static SPECS: &[&Spec] = &[
     &go_panic::SPEC,
     &jvm::SPEC,
     &dotnet::SPEC,
+    &ruby::SPEC,
+    &php::SPEC,
+    &perl::SPEC,
+    &others::SPEC,
+    &plain::SPEC,
 ];
