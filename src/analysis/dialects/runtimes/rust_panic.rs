@@ -11,7 +11,7 @@
 //! thread 'main' has overflowed its stack                  memory allocation of 80 bytes failed
 //! ```
 
-use super::super::location::colons;
+use super::super::location::whole;
 use super::classes;
 use super::thrown::{Named, Thrown};
 use crate::analysis::dialect::{Dialect, Spec, always};
@@ -59,7 +59,7 @@ impl Dialect for Panic {
             Some(b't') if line.starts_with("thread ") => self.thread(line, report),
             Some(b' ') if self.current.is_some() => {
                 if let Some(place) = line.trim_start().strip_prefix("at ")
-                    && let Some(place) = colons(place)
+                    && let Some(place) = whole(place.trim_end_matches(':'))
                     && is_own(place.file)
                     && let Some(thrown) = &mut self.current
                 {
@@ -107,7 +107,7 @@ impl Panic {
         };
         let quote = if message.is_empty() { line } else { message };
         let mut thrown = Thrown::new(Named::new("", message, quote), report.line_number());
-        if let Some(place) = colons(place) {
+        if let Some(place) = whole(place.trim_end_matches(':')) {
             let file = place.file.trim_start_matches("./");
             if is_own(file) {
                 thrown.frame(file, place.line, place.column);
