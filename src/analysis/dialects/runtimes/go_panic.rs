@@ -6,7 +6,7 @@
 //!
 //! goroutine 1 [running]:                         fatal error: all goroutines are asleep - deadlock!
 //! main.f(...)
-//! 	/app/main.go:8 +0x2d                          2026/01/02 15:04:05 message
+//!     /app/main.go:8 +0x2d                          2026/01/02 15:04:05 message
 //! exit status 2                                  exit status 1
 //! ```
 
@@ -29,7 +29,7 @@ fn recognises(sample: &Sample) -> bool {
     let goroutine = sample.has("goroutine ") || sample.has("[recovered]");
     (goroutine && (sample.has("panic") || sample.has("fatal error: ")))
         || sample.has_line_starting("panic: ")
-        || sample.lines().any(|line| is_exit_status(line))
+        || sample.lines().any(is_exit_status)
 }
 
 #[derive(Default)]

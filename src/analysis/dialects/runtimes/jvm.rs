@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! Exception in thread "main" shop.StoreException: cannot load row
-//! 	at shop.App.load(App.java:4)
-//! 	at java.base/java.lang.String.substring(String.java:2709)
+//!     at shop.App.load(App.java:4)
+//!     at java.base/java.lang.String.substring(String.java:2709)
 //! Caused by: java.lang.StringIndexOutOfBoundsException: begin 9
-//! 	... 2 more
+//!     ... 2 more
 //! ```
 
 use super::super::location::number;

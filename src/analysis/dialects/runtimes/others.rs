@@ -164,7 +164,7 @@ impl Others {
         }
     }
 
-    /// `    a.ex:3: A.f/1`, `	a.lua:3: in function 'f'`, `#0 main (file:///a.dart:3:5)`, `  what():  x`.
+    /// `    a.ex:3: A.f/1`, `    a.lua:3: in function 'f'`, `#0 main (file:///a.dart:3:5)`, `  what():  x`.
     fn trace(&mut self, line: &str) {
         let Some(thrown) = &mut self.thrown else { return };
         let text = line.trim_start();

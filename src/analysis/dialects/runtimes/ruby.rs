@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! lib/cart.rb:3:in `sum': undefined method `price' for 1:Integer (NoMethodError)
-//! 	from lib/cart.rb:3:in 'Cart#total'
+//!     from lib/cart.rb:3:in 'Cart#total'
 //! app.rb:3: syntax error, unexpected end-of-input
 //! ```
 //! A cause follows as a block of its own; the first is the one that was raised last.
@@ -110,7 +110,7 @@ impl Dialect for Ruby {
     }
 }
 
-/// `	 3: from a.rb:3:in …`, the order of Ruby 2.5 to 2.7 on a terminal.
+/// `     3: from a.rb:3:in …`, the order of Ruby 2.5 to 2.7 on a terminal.
 fn numbered(line: &str) -> Option<&str> {
     let (_, rest) = number(line.strip_prefix('\t')?.trim_start())?;
     rest.strip_prefix(": from ")

@@ -100,7 +100,7 @@ impl Dialect for Errno {
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
     // Every reason ends in one of these letters.
-    if !matches!(line.as_bytes().last()?, b'a'..=b'z') || line.len() > 2000 {
+    if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
     }
     let reason = REASONS.iter().find(|(reason, _)| line.ends_with(reason))?;
