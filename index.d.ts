@@ -600,7 +600,7 @@ export class ErrorAnalysisWorker {
    */
   readRaw(ref: string, range?: { lines?: [first: number, last: number] }): Promise<string>
   /** @param range bytes, the end excluded */
-  readRaw(ref: string, range: { bytes: [start: number, end: number] }): Promise<Buffer>
+  readRaw(ref: string, range: { bytes: [start: number, end: number] }): Promise<Uint8Array>
 }
 
 /** The stable `code` of every error Plimsoll throws. */
