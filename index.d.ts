@@ -456,6 +456,8 @@ export interface ErrorSummary {
     pattern?: string
     /** See `maxProblems`. */
     problems?: FailureProblem[]
+    /** There when a bound was reached: something was counted and not named, or a line not read to its end. */
+    truncated?: true
   }
   /** What repairs it mechanically, when something does. */
   fixTask?: {

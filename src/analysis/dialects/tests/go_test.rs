@@ -134,7 +134,9 @@ impl GoTest {
             return;
         }
         if self.testify {
-            if let Some(message) = text.strip_prefix("Error:").filter(|rest| rest.starts_with([' ', '\t'])) {
+            if let Some(message) =
+                text.strip_prefix("Error:").filter(|rest| rest.starts_with([' ', '\t']))
+            {
                 self.cause.piece(message);
                 self.testify = false;
             } else if text.starts_with("Test:") {
@@ -166,7 +168,8 @@ impl GoTest {
         report.failed = true;
         if self.of_package == 0 {
             self.failures.add(name, "", report);
-            let head = if self.panic.is_empty() { format!("FAIL {name}") } else { self.panic.clone() };
+            let head =
+                if self.panic.is_empty() { format!("FAIL {name}") } else { self.panic.clone() };
             self.cause.begin(&head, report);
             self.take_printed(report);
         }
@@ -186,7 +189,8 @@ impl GoTest {
 /// The package of `FAIL	example.com/t/rate	0.002s`; those that do not build have no time.
 fn package(line: &str) -> Option<&str> {
     let (name, time) = line.strip_prefix("FAIL\t")?.split_once('\t')?;
-    time.strip_suffix('s').is_some_and(|time| time.starts_with(|first: char| first.is_ascii_digit()))
+    time.strip_suffix('s')
+        .is_some_and(|time| time.starts_with(|first: char| first.is_ascii_digit()))
         .then_some(name)
 }
 

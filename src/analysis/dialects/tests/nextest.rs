@@ -26,9 +26,10 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     sample.lines().any(|line| {
         status(line).is_some()
-            || line.trim_start().strip_prefix("Summary [").is_some_and(|rest| {
-                rest.contains(" tests run: ") || rest.contains(" test run: ")
-            })
+            || line
+                .trim_start()
+                .strip_prefix("Summary [")
+                .is_some_and(|rest| rest.contains(" tests run: ") || rest.contains(" test run: "))
     })
 }
 

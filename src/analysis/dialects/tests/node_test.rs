@@ -91,7 +91,8 @@ impl NodeTest {
         if let Some(name) = text.strip_prefix("✖ ") {
             self.failure(name, report);
         } else if let Some(total) = text.strip_prefix("ℹ ") {
-            if let Some(count) = number_after(total, "fail ").filter(|_| total.starts_with("fail ")) {
+            if let Some(count) = number_after(total, "fail ").filter(|_| total.starts_with("fail "))
+            {
                 state(report, count);
                 if count > 0 {
                     seen(report);

@@ -165,6 +165,9 @@ mod tests {
             None,
             0,
         );
-        assert_eq!(found.summary, "1 type warning, first: Stub file not found (reportMissingTypeStubs)");
+        assert_eq!(
+            found.summary,
+            "1 type warning, first: Stub file not found (reportMissingTypeStubs)"
+        );
     }
 }
