@@ -28,6 +28,16 @@ impl Failures {
         }
     }
 
+    /// Forgets the last, which turned out to be none of its own.
+    pub(super) fn drop_last(&mut self) {
+        if self.count > 0 {
+            if self.names.len() as u64 == self.count {
+                self.names.pop();
+            }
+            self.count -= 1;
+        }
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.count
     }
@@ -79,6 +89,11 @@ impl Cause {
     /// Whether nothing was said of it but its name.
     pub(super) fn is_bare(&self) -> bool {
         self.pieces == 0
+    }
+
+    /// Whether there is none yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// Adds a piece of its message.

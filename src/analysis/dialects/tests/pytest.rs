@@ -80,6 +80,8 @@ struct Pytest {
     first: Option<String>,
     /// What went wrong before any test ran.
     cause: Cause,
+    /// pytest named a file or test it was given and did not find.
+    refused: bool,
 }
 
 impl Dialect for Pytest {
@@ -97,8 +99,10 @@ impl Dialect for Pytest {
                 if let Some((id, reason)) = listed(line, "ERROR ") {
                     self.list("ERROR ", id, reason, report);
                 } else if let Some(words) = line.strip_prefix("ERROR: ") {
-                    if !words.starts_with("usage: ") {
-                        self.cause.begin(line, report);
+                    // Named after the total of a run without tests, which it explains.
+                    if !words.starts_with("usage: ") && !self.refused {
+                        self.refused = true;
+                        report.requote(line);
                     }
                     report.failed = true;
                 }
@@ -111,6 +115,7 @@ impl Dialect for Pytest {
             b'I' if line.starts_with("ImportError while loading conftest") => {
                 report.failed = true;
                 self.cause.begin(line, report);
+                report.file(line.split('\'').nth(1).unwrap_or_default());
             }
             b'I' if line.starts_with("INTERNALERROR> ") => self.internal(line, report),
             b'!' => self.interrupted(line.trim_matches('!').trim(), report),
@@ -120,7 +125,7 @@ impl Dialect for Pytest {
             _ => {
                 if line.len() > 8 && line.ends_with("%]") {
                     self.progress(line, report);
-                } else if memchr::memmem::find(line.as_bytes(), b"pytest: error: ").is_some() {
+                } else if first == b'p' && line.starts_with("py") && line.contains("pytest: error: ") {
                     report.failed = true;
                     self.cause.begin(line, report);
                 }
@@ -144,7 +149,9 @@ impl Dialect for Pytest {
         {
             report.quote(&format!("FAILED {name}"));
         }
-        if report.failed && report.errors == 0 && report.stated == Some(0) {
+        if self.refused && report.errors == 0 {
+            report.stated = Some(1);
+        } else if report.failed && report.errors == 0 && report.stated == Some(0) {
             report.quote("no tests ran");
         } else if report.failed && report.errors == 0 && report.stated.is_none() {
             report.errors = 1;
@@ -233,6 +240,14 @@ impl Pytest {
     fn progress(&mut self, line: &str, report: &mut Report) {
         let Some((head, _)) = line.rsplit_once('[') else { return };
         let head = head.trim_end();
+        // `tests/test_a.py .FF.E`: a file's tests, a letter each.
+        if let Some((file, marks)) = head.rsplit_once(' ')
+            && marks.contains(['F', 'E'])
+            && marks.bytes().all(|mark| b".FEsxXR".contains(&mark))
+        {
+            report.file(file.trim_end());
+            return;
+        }
         let Some(id) = head.strip_suffix(" FAILED").or_else(|| head.strip_suffix(" ERROR")) else {
             return;
         };
