@@ -158,8 +158,10 @@ fn choose(mut reports: Vec<Report>, status: &Status) -> Option<Report> {
     reports.into_iter().find(|report| {
         let found = report.is_failure() || report.warnings > 0;
         let fits = match status.outcome() {
-            // Only a tool that found faults outweighs that time ran out.
-            Outcome::Failed => !status.timed_out || report.rank >= Rank::Diagnostics,
+            // Only a tool that found faults outweighs that time ran out, or that somebody ended it.
+            Outcome::Failed => {
+                !(status.timed_out || status.cancelled) || report.rank >= Rank::Diagnostics
+            }
             Outcome::Unknown => true,
             // Faults in the sources that fail nothing are still worth telling; stack traces and tests
             // that failed, in the log of a command that ended well, are not.

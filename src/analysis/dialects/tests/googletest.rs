@@ -67,7 +67,8 @@ impl Dialect for GoogleTest {
             _ => {
                 if self.more > 0 {
                     self.failure.push(' ');
-                    self.failure.push_str(line.get(..line.floor_char_boundary(200)).unwrap_or(line).trim());
+                    self.failure
+                        .push_str(line.get(..line.floor_char_boundary(200)).unwrap_or(line).trim());
                     self.more -= 1;
                 } else if line.ends_with(": Failure")
                     && let Some(place) = colons(line)

@@ -64,8 +64,9 @@ impl Dialect for NodeTest {
             }
             b'F' if line == "Failed tests:" => self.listing = true,
             // A suite fails for its tests alone.
-            b'\'' if self.listing
-                && (text.ends_with(" subtests failed'") || text == "'1 subtest failed'") =>
+            b'\''
+                if self.listing
+                    && (text.ends_with(" subtests failed'") || text == "'1 subtest failed'") =>
             {
                 self.listed.drop_last();
             }

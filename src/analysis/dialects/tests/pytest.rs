@@ -125,7 +125,10 @@ impl Dialect for Pytest {
             _ => {
                 if line.len() > 8 && line.ends_with("%]") {
                     self.progress(line, report);
-                } else if first == b'p' && line.starts_with("py") && line.contains("pytest: error: ") {
+                } else if first == b'p'
+                    && line.starts_with("py")
+                    && line.contains("pytest: error: ")
+                {
                     report.failed = true;
                     self.cause.begin(line, report);
                 }
