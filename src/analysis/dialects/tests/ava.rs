@@ -44,7 +44,8 @@ impl Dialect for Ava {
         let Some(first) = text.bytes().next() else { return };
         match first {
             0xe2 => {
-                let Some(rest) = text.strip_prefix("✘ ").or_else(|| text.strip_prefix("✖ ")) else {
+                let Some(rest) = text.strip_prefix("✘ ").or_else(|| text.strip_prefix("✖ "))
+                else {
                     return;
                 };
                 if let Some(name) = rest.strip_prefix("[fail]: ") {

@@ -33,7 +33,9 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     sample.has_line_starting("bun test v")
         || sample.has_line_starting("(fail) ")
-        || sample.lines().any(|line| line.starts_with("Ran ") && line.contains(" across ") && line.contains(" file"))
+        || sample.lines().any(|line| {
+            line.starts_with("Ran ") && line.contains(" across ") && line.contains(" file")
+        })
 }
 
 #[derive(Default)]

@@ -84,7 +84,8 @@ impl Dialect for DenoTest {
                 && let Some((name, place)) = line.split_once(" => ")
             {
                 let file = colons(place).map_or("", |place| place.file);
-                let part = if self.part == Part::Errors { &mut self.detailed } else { &mut self.listed };
+                let part =
+                    if self.part == Part::Errors { &mut self.detailed } else { &mut self.listed };
                 part.add(name, file, report);
                 self.cause.begin(name, report);
             } else if self.cause.is_open() && self.cause.is_bare() && line.starts_with("error: ") {

@@ -19,7 +19,12 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "dotnet test",
-    markers: &["Failed!  - Failed:", "Passed!  - Failed:", "Test summary: total: ", "Test Run Failed."],
+    markers: &[
+        "Failed!  - Failed:",
+        "Passed!  - Failed:",
+        "Test summary: total: ",
+        "Test Run Failed.",
+    ],
     recognises,
     start: || Box::new(DotnetTest::default()),
 };
@@ -117,8 +122,7 @@ fn total(line: &str) -> Option<(u64, bool)> {
     if let Some(counts) = line.strip_prefix("Test summary: total: ") {
         return Some((number_after(counts, " failed:")?, true));
     }
-    let counts =
-        line.strip_prefix("Failed!  - ").or_else(|| line.strip_prefix("Passed!  - "))?;
+    let counts = line.strip_prefix("Failed!  - ").or_else(|| line.strip_prefix("Passed!  - "))?;
     Some((number_after(counts, "Failed:")?, false))
 }
 

@@ -12,10 +12,10 @@
 //! ```text
 //! 67% tests passed, 1 tests failed out of 3
 //! The following tests FAILED:
-//! 	  2 - cart (Failed)
+//!       2 - cart (Failed)
 //! ```
 
-use super::failures::{Cause, Failures, number_before, seen, settle, state};
+use super::failures::{Cause, Failures, fitting, number_before, seen, settle, state};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::dialects::location::{colons, number};
 use crate::analysis::kind::Kind;
@@ -67,7 +67,7 @@ impl Dialect for GoogleTest {
             _ => {
                 if self.more > 0 {
                     self.failure.push(' ');
-                    self.failure.push_str(line.get(..line.floor_char_boundary(200)).unwrap_or(line).trim());
+                    self.failure.push_str(fitting(line, 200).trim());
                     self.more -= 1;
                 } else if line.ends_with(": Failure")
                     && let Some(place) = colons(line)

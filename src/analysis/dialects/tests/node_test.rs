@@ -64,8 +64,9 @@ impl Dialect for NodeTest {
             }
             b'F' if line == "Failed tests:" => self.listing = true,
             // A suite fails for its tests alone.
-            b'\'' if self.listing
-                && (text.ends_with(" subtests failed'") || text == "'1 subtest failed'") =>
+            b'\''
+                if self.listing
+                    && (text.ends_with(" subtests failed'") || text == "'1 subtest failed'") =>
             {
                 self.listed.drop_last();
             }
@@ -116,7 +117,8 @@ impl NodeTest {
         if let Some(name) = text.strip_prefix("✖ ") {
             self.failure(name, report);
         } else if let Some(total) = text.strip_prefix("ℹ ") {
-            if let Some(count) = number_after(total, "fail ").filter(|_| total.starts_with("fail ")) {
+            if let Some(count) = number_after(total, "fail ").filter(|_| total.starts_with("fail "))
+            {
                 state(report, count);
                 if count > 0 {
                     seen(report);

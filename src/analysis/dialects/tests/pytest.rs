@@ -125,7 +125,10 @@ impl Dialect for Pytest {
             _ => {
                 if line.len() > 8 && line.ends_with("%]") {
                     self.progress(line, report);
-                } else if first == b'p' && line.starts_with("py") && line.contains("pytest: error: ") {
+                } else if first == b'p'
+                    && line.starts_with("py")
+                    && line.contains("pytest: error: ")
+                {
                     report.failed = true;
                     self.cause.begin(line, report);
                 }
@@ -155,6 +158,13 @@ impl Dialect for Pytest {
             report.quote("no tests ran");
         } else if report.failed && report.errors == 0 && report.stated.is_none() {
             report.errors = 1;
+            self.refused = true;
+        }
+        if self.refused
+            && report.failures().is_empty()
+            && let Some(first) = &report.first
+        {
+            report.summary = Some(format!("Tests did not run: {first}"));
         }
     }
 }
@@ -296,9 +306,8 @@ fn listed<'l>(line: &'l str, word: &str) -> Option<(&'l str, &'l str)> {
     let (id, reason) = rest.split_once(" - ").unwrap_or((rest, ""));
     let file = id.split("::").next()?;
     let path = file.rsplit('/').next()?;
-    (!id.is_empty()
-        && (id.contains("::") || path.contains('.') && !id.contains(' ')))
-    .then_some((id, reason))
+    (!id.is_empty() && (id.contains("::") || path.contains('.') && !id.contains(' ')))
+        .then_some((id, reason))
 }
 
 /// Failed and errored tests of `6 failed, 4 passed, 1 error in 1.68s` or `no tests ran in 0.65s`.
@@ -359,20 +368,26 @@ mod tests {
         assert_eq!(found.details.error_count, Some(3));
         assert_eq!(
             found.details.first_error.as_deref(),
-            Some("FAILED a/test_a.py::TestA::test_b - ValueError: a reason that is long enough to be cut")
+            Some(
+                "FAILED a/test_a.py::TestA::test_b - ValueError: a reason that is long enough to be cut"
+            )
         );
         assert_eq!(found.details.affected_files, ["a/test_a.py"]);
     }
 
     #[test]
     fn a_run_that_passes_is_no_failure() {
-        let found = read("....                                      [100%]\n4 passed, 1 warning in 0.02s\n");
+        let found = read(
+            "....                                      [100%]\n4 passed, 1 warning in 0.02s\n",
+        );
         assert_eq!(found.kind, crate::analysis::kind::Kind::Unknown);
     }
 
     #[test]
     fn wrong_arguments_are_quoted() {
-        let found = read("ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --x\n  inifile: None\n");
+        let found = read(
+            "ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --x\n  inifile: None\n",
+        );
         assert_eq!(
             found.details.first_error.as_deref(),
             Some("pytest: error: unrecognized arguments: --x")

@@ -200,7 +200,8 @@ impl Tap {
         match key {
             "location" | "at" | "file" | "fileName" | "filename" if !self.placed => {
                 let value = unquoted(value);
-                let place = value.rsplit_once(" (").map_or(value, |(_, rest)| rest.trim_end_matches(')'));
+                let place =
+                    value.rsplit_once(" (").map_or(value, |(_, rest)| rest.trim_end_matches(')'));
                 let file = place.strip_prefix("file://").unwrap_or(place);
                 let file = file.split_once(":").map_or(file, |(head, tail)| {
                     // A drive letter is part of the path.
@@ -247,9 +248,8 @@ fn point(text: &str) -> Option<&str> {
 
 /// `1..4`.
 fn plan(text: &str) -> bool {
-    text.strip_prefix("1..").is_some_and(|count| {
-        !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    text.strip_prefix("1..")
+        .is_some_and(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_key(text: &str) -> bool {
