@@ -19,6 +19,7 @@ mod node_test;
 mod phpunit;
 mod playwright;
 mod pytest;
+mod pytest_lines;
 mod rspec;
 mod surefire;
 mod tap;
