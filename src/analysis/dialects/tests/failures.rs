@@ -124,8 +124,17 @@ impl Cause {
 
     fn push(&mut self, text: &str) {
         let room = MAX_CAUSE.saturating_sub(self.text.len());
-        self.text.push_str(&text[..text.floor_char_boundary(room)]);
+        self.text.push_str(fitting(text, room));
     }
+}
+
+/// As much of a text as has at most these bytes.
+pub(super) fn fitting(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// Remembers that the failure is first told in the line being read.

@@ -12,10 +12,10 @@
 //! ```text
 //! 67% tests passed, 1 tests failed out of 3
 //! The following tests FAILED:
-//! 	  2 - cart (Failed)
+//!       2 - cart (Failed)
 //! ```
 
-use super::failures::{Cause, Failures, number_before, seen, settle, state};
+use super::failures::{Cause, Failures, fitting, number_before, seen, settle, state};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::dialects::location::{colons, number};
 use crate::analysis::kind::Kind;
@@ -50,11 +50,7 @@ impl Dialect for GoogleTest {
         let Some(first) = line.bytes().next() else { return };
         match first {
             b'[' => self.bracket(line, report),
-            b'T' if line == "The following tests FAILED:" => {
-                self.listing = true;
-                report.failed = true;
-                seen(report);
-            }
+            b'T' if line == "The following tests FAILED:" => self.listing = true,
             b'0'..=b'9' if line.contains("% tests passed, ") => {
                 // GoogleTest's own totals are finer.
                 if report.stated.is_none_or(|stated| stated == 0)
@@ -67,8 +63,7 @@ impl Dialect for GoogleTest {
             _ => {
                 if self.more > 0 {
                     self.failure.push(' ');
-                    self.failure
-                        .push_str(line.get(..line.floor_char_boundary(200)).unwrap_or(line).trim());
+                    self.failure.push_str(fitting(line, 200).trim());
                     self.more -= 1;
                 } else if line.ends_with(": Failure")
                     && let Some(place) = colons(line)
