@@ -155,6 +155,10 @@ fn statement(line: &str) -> Option<(&str, &str)> {
     if let Some(rest) = command(text) {
         return Some((text, rest));
     }
+    // Gradle's own last line; it has a dialect, which knows what failed.
+    if text.starts_with("BUILD FAILED in ") {
+        return None;
+    }
     for words in STATEMENTS {
         if let Some(head) = text.get(..words.len())
             && head.eq_ignore_ascii_case(words)
