@@ -13,7 +13,7 @@
 //! does not resolve.
 
 use super::super::location::{Place, colons, number};
-use super::{Missing, between, count};
+use super::{Missing, Seen, between, count};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report, Severity};
@@ -38,6 +38,7 @@ struct Esbuild {
     /// A header whose place comes next, and the line it was in.
     pending: Option<(Severity, String, u64)>,
     missing: Missing,
+    seen: Seen,
     /// The first error that is no unresolved import.
     fault: Option<String>,
     stated: Option<u64>,
@@ -108,6 +109,10 @@ impl Esbuild {
     fn place(&mut self, file: &str, line: u32, column: u32, report: &mut Report) {
         let Some((severity, message, _)) = self.pending.take() else { return };
         let message = message.as_str();
+        // What calls it as a library prints it once more.
+        if !file.is_empty() && !self.seen.is_new(&format!("{file}:{line}:{column} {message}")) {
+            return;
+        }
         if severity == Severity::Error {
             let import = between(message, "Could not resolve \"", '"');
             self.missing.note(import);

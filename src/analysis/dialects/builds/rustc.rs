@@ -154,6 +154,7 @@ impl Dialect for Rustc {
         if self.refused && report.errors == 0 {
             report.rank = Rank::Wrapper;
             report.failed = true;
+            report.quote("error: could not compile");
         }
         conclude(report);
     }
