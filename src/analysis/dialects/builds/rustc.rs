@@ -51,7 +51,8 @@ fn recognises(sample: &Sample) -> bool {
     for line in sample.lines() {
         if header
             && line.starts_with(' ')
-            && arrow(line).is_some_and(|place| place.0.ends_with(".rs"))
+            && arrow(line)
+                .is_some_and(|place| place.0.ends_with(".rs") || place.0.ends_with("Cargo.toml"))
         {
             return true;
         }
@@ -88,6 +89,10 @@ struct Rustc {
     clippy: bool,
     /// Whether a crate was said not to compile.
     refused: bool,
+    /// What the linker said, below the header that it failed.
+    linker: Option<String>,
+    /// Whether tests ran and passed.
+    passed: bool,
 }
 
 impl Dialect for Rustc {
@@ -101,8 +106,16 @@ impl Dialect for Rustc {
             Some(b' ') if self.pending.is_some() => {
                 if let Some((file, row, column)) = arrow(line) {
                     self.place(file, row, column, report);
+                } else if self.linker.is_none()
+                    && self
+                        .pending
+                        .as_ref()
+                        .is_some_and(|(_, _, message)| message.starts_with("linking with "))
+                {
+                    self.linker = linker(line);
                 }
             }
+            Some(b't') if line.starts_with("test result: ok") => self.passed = true,
             Some(b' ') => {
                 if !self.clippy && line.contains("clippy") {
                     self.clippy = line.contains("rust-clippy") || line.contains("clippy::");
@@ -131,12 +144,17 @@ impl Dialect for Rustc {
             *report = Report::new(tool, kind, Rank::Wrapper);
             return;
         }
+        if self.passed && report.errors == 0 {
+            // A run of tests that went well is not about warnings.
+            report.warnings = 0;
+        }
         if self.stated > report.errors {
             report.stated = Some(self.stated);
         }
         if self.refused && report.errors == 0 {
             report.rank = Rank::Wrapper;
             report.failed = true;
+            report.quote("error: could not compile");
         }
         conclude(report);
     }
@@ -174,7 +192,11 @@ impl Rustc {
         if severity == Severity::Error {
             self.coded += u64::from(code.starts_with('E'));
             if report.first.is_none() {
-                report.quote(&quotation(&code, &message));
+                let mut said = quotation(&code, &message);
+                if let Some(linker) = &self.linker {
+                    said = format!("{said}: {linker}");
+                }
+                report.quote(&said);
             }
         }
         count(
@@ -204,6 +226,20 @@ impl Rustc {
 
 fn quotation(code: &str, message: &str) -> String {
     if code.is_empty() { format!("error: {message}") } else { format!("error[{code}]: {message}") }
+}
+
+/// The reason in what the linker printed.
+fn linker(line: &str) -> Option<String> {
+    const REASONS: [&str; 4] = [
+        "undefined symbol: ",
+        "undefined reference to ",
+        "cannot find -l",
+        "library not found for ",
+    ];
+    let at = REASONS
+        .iter()
+        .find_map(|reason| memchr::memmem::find(line.as_bytes(), reason.as_bytes()))?;
+    line.get(at..).map(|said| said.chars().take(150).collect())
 }
 
 struct Header<'t> {
