@@ -2,11 +2,30 @@
 
 use crate::analysis::dialect::Spec;
 
+mod go_modules;
 mod npm;
+mod npm_likes;
 mod pip;
+mod resolvers;
+mod uv;
 
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[&npm::SPEC, &pip::SPEC];
+pub(super) static SPECS: &[&Spec] = &[
+    &resolvers::BROWSERS,
+    &npm::SPEC,
+    &npm_likes::PNPM,
+    &npm_likes::YARN,
+    &npm_likes::BERRY,
+    &npm_likes::BUN,
+    &uv::SPEC,
+    &pip::SPEC,
+    &resolvers::POETRY,
+    &resolvers::CARGO,
+    &go_modules::SPEC,
+    &resolvers::BUNDLER,
+    &resolvers::COMPOSER,
+    &resolvers::SYSTEM,
+];
 
 /// Whether a code is the system's or Node's name for a peer that cannot be reached or trusted
 /// (`errno(3)`, <https://nodejs.org/api/errors.html>, `X509_V_ERR_*` of OpenSSL).

@@ -2,5 +2,23 @@
 
 use crate::analysis::dialect::Spec;
 
+mod answers;
+mod body;
+mod clients;
+mod meaning;
+mod peers;
+mod status;
+mod transfers;
+
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[];
+pub(super) static SPECS: &[&Spec] = &[
+    &transfers::CURL,
+    &transfers::WGET,
+    &clients::SSH,
+    &clients::DOCKER,
+    &clients::KUBECTL,
+    &clients::DATABASE,
+    &clients::CLOUD,
+    &answers::SPEC,
+    &peers::SPEC,
+];
