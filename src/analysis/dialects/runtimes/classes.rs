@@ -141,6 +141,8 @@ fn of_class(name: &str, message: &str) -> Option<Kind> {
         | "CredentialsProviderError"
         | "InvalidSignatureException"
         | "ExpiredTokenException" => Kind::Auth,
+        // Deno's, told which flag allows it.
+        "NotCapable" => Kind::Permission,
         "TimeoutExpired" => Kind::Timeout,
         "TimeoutError" if message.is_empty() => Kind::Timeout,
         "HTTPError"

@@ -39,7 +39,8 @@ struct Panic {
     /// What `runtime:` said before a fatal error.
     runtime: String,
     /// The last line of Go's own log.
-    logged: Option<(String, u64)>,
+    logged: String,
+    logged_at: u64,
 }
 
 impl Dialect for Panic {
@@ -74,7 +75,9 @@ impl Dialect for Panic {
                     let panic = format!("panic: {message}");
                     self.begin(&panic, report);
                 } else if let Some(message) = dated(line) {
-                    self.logged = Some((message.to_owned(), report.line_number()));
+                    self.logged.clear();
+                    self.logged.push_str(message);
+                    self.logged_at = report.line_number();
                 }
             }
             _ => {}
@@ -137,7 +140,10 @@ impl Panic {
         if self.current.is_some() {
             return;
         }
-        let Some((message, at)) = self.logged.take() else { return };
+        let (message, at) = (std::mem::take(&mut self.logged), self.logged_at);
+        if message.is_empty() {
+            return;
+        }
         report.failed = true;
         report.errors = 1;
         report.kind = classes::of_message(&message).unwrap_or(Kind::RuntimeError);

@@ -41,7 +41,8 @@ pub(super) static SPEC: Spec = Spec {
 struct Others {
     thrown: Option<Thrown>,
     /// The last line that may turn out to be the message.
-    before: Option<(String, u64)>,
+    before: String,
+    before_at: u64,
     /// The message stands in the next line.
     next: bool,
 }
@@ -93,6 +94,17 @@ impl Others {
         self.thrown = Some(thrown);
     }
 
+    fn remember(&mut self, line: &str, report: &Report) {
+        self.before.clear();
+        self.before.push_str(line);
+        self.before_at = report.line_number();
+    }
+
+    fn before(&mut self) -> Option<(String, u64)> {
+        let text = std::mem::take(&mut self.before);
+        (!text.is_empty()).then_some((text, self.before_at))
+    }
+
     fn search(&mut self, line: &str, report: &mut Report) {
         match line.as_bytes().first() {
             Some(b'*') if line.starts_with("** (") => {
@@ -112,7 +124,7 @@ impl Others {
                 self.raise(class, class, line, report);
             }
             Some(b's') if line == "stack traceback:" => {
-                if let Some((text, at)) = self.before.take() {
+                if let Some((text, at)) = self.before() {
                     let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
                     self.raise("", words, &text, report);
                     if let Some(thrown) = &mut self.thrown {
@@ -129,10 +141,10 @@ impl Others {
                 self.raise(class, message.trim(), text, report);
             }
             Some(b'E') if line.starts_with("Error in ") || line.starts_with("Error: ") => {
-                self.before = Some((line.to_owned(), report.line_number()));
+                self.remember(line, report);
             }
             Some(b'E') if line == "Execution halted" => {
-                if let Some((text, at)) = self.before.take() {
+                if let Some((text, at)) = self.before() {
                     let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
                     self.raise("", words, &text, report);
                     if let Some(thrown) = &mut self.thrown {
@@ -145,7 +157,7 @@ impl Others {
                 self.raise("", line, line, report);
             }
             Some(b'C') if line == "CallStack (from HasCallStack):" => {
-                if let Some((text, _)) = self.before.take() {
+                if let Some((text, _)) = self.before() {
                     self.raise("", &text, &text, report);
                 }
             }
@@ -158,7 +170,7 @@ impl Others {
                         thrown.frame(place.0, place.1, 0);
                     }
                 } else if line.contains(": ") && line.len() < 1000 {
-                    self.before = Some((line.to_owned(), report.line_number()));
+                    self.remember(line, report);
                 }
             }
         }

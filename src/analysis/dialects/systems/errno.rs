@@ -42,6 +42,11 @@ pub(super) static SPEC: Spec = Spec {
         "Address already in use",
         "Broken pipe",
         "Stale file handle",
+        ": unrecognized option ",
+        ": invalid option -- ",
+        ": missing operand",
+        ": missing file operand",
+        ": option requires an argument",
     ],
     recognises: |sample| sample.lines().any(|line| refusal(line).is_some()),
     start: || Box::new(Errno),
@@ -103,7 +108,9 @@ fn refusal(line: &str) -> Option<Kind> {
     if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
     }
-    let reason = REASONS.iter().find(|(reason, _)| line.ends_with(reason))?;
+    let Some(reason) = REASONS.iter().find(|(reason, _)| line.ends_with(reason)) else {
+        return None;
+    };
     let before =
         line.get(..line.len() - reason.0.len())?.trim_end_matches(['D', 'd', 'I', 'i', 'f', 'F']);
     let before = before.strip_suffix("Temporary ").unwrap_or(before);
