@@ -258,7 +258,7 @@ fn of_status(message: &str) -> Option<Kind> {
 }
 
 /// Phrases of errno(3) and of common libraries, and what they tell of. Lower case.
-const PHRASES: [(&str, Kind); 41] = [
+const PHRASES: &[(&str, Kind)] = &[
     ("no space left on device", Kind::ResourceExhaustion),
     ("not enough space on the disk", Kind::ResourceExhaustion),
     ("database or disk is full", Kind::ResourceExhaustion),
@@ -272,6 +272,10 @@ const PHRASES: [(&str, Kind); 41] = [
     ("heap out of memory", Kind::ResourceExhaustion),
     ("cuda out of memory", Kind::ResourceExhaustion),
     ("too many clients already", Kind::ResourceExhaustion),
+    ("can't reach database server", Kind::NetworkError),
+    ("could not connect to server", Kind::NetworkError),
+    ("unable to connect to the remote server", Kind::NetworkError),
+    ("failed to connect to", Kind::NetworkError),
     ("connection refused", Kind::NetworkError),
     ("connectionrefused", Kind::NetworkError),
     ("connection reset", Kind::NetworkError),

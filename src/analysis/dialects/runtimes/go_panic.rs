@@ -91,15 +91,11 @@ impl Dialect for Panic {
             return;
         }
         thrown.count(report);
-        thrown.tell(report);
         let exhausted = self.runtime.contains("out of memory")
             || thrown.error.message.contains("out of memory")
             || thrown.error.message.contains("cannot allocate memory");
-        if exhausted {
-            report.kind = Kind::ResourceExhaustion;
-        } else if let Some(kind) = classes::of_message(&thrown.error.message) {
-            report.kind = kind;
-        }
+        let kind = if exhausted { Kind::ResourceExhaustion } else { thrown.kind() };
+        thrown.tell_as(kind, report);
         report.forget_codes();
     }
 }

@@ -133,8 +133,14 @@ pub(super) fn logged(line: &str) -> Option<Header<'_>> {
 /// Names that end as errors do, or begin with a capital as classes do.
 fn is_class(name: &str) -> bool {
     let last = name.rsplit(['.', '$']).next().unwrap_or(name);
+    // `django.core.exceptions.ImproperlyConfigured`: packages in small letters say enough.
+    let mut packages = name.split('.');
+    packages.next_back();
+    let qualified = name.bytes().filter(|byte| *byte == b'.').count() > 1
+        && packages.all(|part| part.starts_with(|c: char| c.is_ascii_lowercase()));
     last.starts_with(|c: char| c.is_ascii_uppercase())
-        && (last.ends_with("Error")
+        && (qualified
+            || last.ends_with("Error")
             || last.ends_with("Exception")
             || last.ends_with("Rejection")
             || last.ends_with("Failure")

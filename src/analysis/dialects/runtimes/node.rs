@@ -25,7 +25,17 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "node",
-    markers: &["\n    at ", "\nNode.js v", "Error: ", "Error [", "Rejection", "Exception ["],
+    markers: &[
+        "\n    at ",
+        "  at ",
+        "error: Cannot find ",
+        "error: Module not found ",
+        "\nNode.js v",
+        "Error: ",
+        "Error [",
+        "Rejection",
+        "Exception [",
+    ],
     recognises,
     start: || Box::new(Node::default()),
 };
@@ -34,7 +44,7 @@ fn recognises(sample: &Sample) -> bool {
     let mut end = 0;
     for (index, line) in sample.lines().enumerate() {
         let seen = line.starts_with("Node.js v")
-            || (line.starts_with("    at ") && frame(line).is_some())
+            || (line.starts_with("  ") && frame(line).is_some())
             || bundled(line)
             || ((line.starts_with("  code: '") || line.starts_with("  errno: -"))
                 && sample.has("rror"));
@@ -109,6 +119,10 @@ impl Dialect for Node {
             }
             return;
         }
+        if first == b'^' && line.bytes().all(|byte| matches!(byte, b'^' | b'~')) {
+            self.caret = true;
+            return;
+        }
         if let Some(place) = above(line) {
             self.end_of_current(report);
             self.above = Some(place);
@@ -129,6 +143,8 @@ impl Dialect for Node {
         }
         if let Some(found) = header(line).or_else(|| logged(line)) {
             self.begin(line, found, 0, report);
+        } else if line.starts_with("error: Uncaught ") || line.starts_with("Uncaught ") {
+            self.begin(line, any(line), 0, report);
         } else if bundled(line) {
             self.begin(line, any(line), 0, report);
             self.confirm_bare();

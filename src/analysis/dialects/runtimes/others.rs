@@ -11,12 +11,11 @@
 //! References: Lua `lua.c` (msghandler), Elixir `Exception.format`, Swift `AssertCommon.swift`, Julia
 //! `showerror`, R `errors.c`, Dart VM, OCaml `printexc.ml`, GHC `TopHandler`, libstdc++ `vterminate.cc`.
 
-use super::super::location::{colons, number};
-use super::classes;
+use super::super::location::{colons, number, whole};
 use super::thrown::{Named, Thrown, install};
 use crate::analysis::dialect::{Dialect, Spec, always};
 use crate::analysis::kind::Kind;
-use crate::analysis::report::{Rank, Report};
+use crate::analysis::report::{Fix, Rank, Report};
 
 pub(super) static SPEC: Spec = Spec {
     name: "other languages",
@@ -72,11 +71,18 @@ impl Dialect for Others {
     fn finish(&mut self, report: &mut Report) {
         let Some(thrown) = self.thrown.take() else { return };
         thrown.count(report);
-        thrown.tell(report);
-        if thrown.error.message.contains("bad_alloc") {
-            report.kind = Kind::ResourceExhaustion;
-        } else if let Some(kind) = classes::of_message(&thrown.error.message) {
-            report.kind = kind;
+        let exhausted = thrown.error.message.contains("bad_alloc");
+        thrown.tell_as(if exhausted { Kind::ResourceExhaustion } else { thrown.kind() }, report);
+        if let Some((_, rest)) = thrown.error.message.split_once("there is no package called ")
+            && let Some(name) = rest.split(['‘', '’', '\'', '"']).nth(1)
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+        {
+            report.kind = Kind::Dependency;
+            report.suggestion = None;
+            report.fix = Some(Fix {
+                command: format!("Rscript -e 'install.packages(\"{name}\")'"),
+                title: format!("Install {name}"),
+            });
         }
         if let Some((_, rest)) = thrown.error.message.split_once("module '")
             && let Some((module, _)) = rest.split_once("' not found")
@@ -114,7 +120,7 @@ impl Others {
                 else {
                     return;
                 };
-                let exit = class == "EXIT from" || class.contains(' ');
+                let exit = class == "Mix" || class == "EXIT from" || class.contains(' ');
                 self.raise(if exit { "" } else { class }, message, line, report);
             }
             Some(b't' | b'l')
@@ -186,6 +192,17 @@ impl Others {
             return;
         }
         if !line.starts_with([' ', '\t', '#']) {
+            return;
+        }
+        // `   @ Main ~/app/a.jl:3` of Julia, `main, called at app/Main.hs:5:8 in main:Main` of GHC.
+        let place = match text.split_once(", called at ") {
+            Some((_, rest)) => rest.split_once(" in main:").map(|(place, _)| place),
+            None => text.strip_prefix("@ ").and_then(|rest| rest.rsplit(' ').next()),
+        };
+        if let Some(place) = place.and_then(whole) {
+            if place.file.contains('/') && !place.file.starts_with("./") {
+                thrown.frame(place.file, place.line, 0);
+            }
             return;
         }
         let text = match text.strip_prefix('(') {

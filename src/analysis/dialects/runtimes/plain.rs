@@ -23,6 +23,7 @@ pub(super) static SPEC: Spec = Spec {
     markers: &[
         "Error: ",
         "Exception: ",
+        ".exceptions.",
         "Error [",
         "ECONN",
         "ENOENT",

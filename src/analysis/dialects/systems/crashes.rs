@@ -126,7 +126,8 @@ fn crash(line: &str) -> Option<Crash<'_>> {
         || line.contains("oom-kill:")
         || line.contains("invoked oom-killer")
     {
-        return of(Kind::ResourceExhaustion, 6, MEMORY);
+        let killed = line.contains("Killed process ");
+        return of(Kind::ResourceExhaustion, if killed { 6 } else { 5 }, MEMORY);
     }
     if line.ends_with("OOMKilled")
         || line.contains("Reason: OOMKilled")

@@ -102,8 +102,36 @@ impl Dialect for Errno {
     }
 }
 
+/// A command used wrongly (getopt(3), GNU coreutils): `ls: unrecognized option '--x'`.
+fn misused(line: &str) -> bool {
+    let Some((program, message)) = line.split_once(": ") else { return false };
+    let starts = [
+        "unrecognized option ",
+        "invalid option -- ",
+        "illegal option -- ",
+        "option requires an argument",
+        "missing operand",
+        "missing file operand",
+        "missing destination file operand",
+        "extra operand ",
+    ];
+    is_program(program) && starts.iter().any(|start| message.starts_with(start))
+}
+
+/// `program`: a name, perhaps with a path; of logs and prose it has blanks or is a level.
+fn is_program(program: &str) -> bool {
+    let levels = ["note", "warning", "info", "debug", "INFO", "WARN", "DEBUG", "Note"];
+    !program.is_empty()
+        && program.len() < 100
+        && program.chars().all(|c| c.is_ascii_alphanumeric() || "./_-+[]".contains(c))
+        && !levels.contains(&program)
+}
+
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
+    if line.len() <= 2000 && misused(line) {
+        return Some(Kind::RuntimeError);
+    }
     // Every reason ends in one of these letters.
     if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
@@ -116,16 +144,7 @@ fn refusal(line: &str) -> Option<Kind> {
     let before = before.strip_suffix("Temporary ").unwrap_or(before);
     let (program, object) = before.split_once(": ")?;
     let ended = before.ends_with(": ");
-    // `program`: a name, perhaps with a path; of logs and prose it has blanks or more.
-    let named = !program.is_empty()
-        && program.len() < 100
-        && program.chars().all(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | '+' | '[' | ']')
-        })
-        && !matches!(
-            program,
-            "note" | "warning" | "info" | "debug" | "INFO" | "WARN" | "DEBUG" | "Note"
-        );
+    let named = is_program(program);
     // A place in front is a compiler's: `a.c:3: …` has no blank after its first colon.
     (named && ended && !object.contains(" warning: ")).then_some(reason.1)
 }
