@@ -118,21 +118,7 @@ impl Dialect for Plain {
             return;
         }
         self.cause = false;
-        let shaped = matches!(
-            first,
-            b'A'..=b'Z'
-                | b'['
-                | b'('
-                | b'e'
-                | b'c'
-                | b'l'
-                | b'r'
-                | b'w'
-                | b'g'
-                | b's'
-                | b'b'
-                | b't'
-        );
+        let shaped = first.is_ascii_alphabetic() || matches!(first, b'[' | b'(');
         if !shaped {
             return;
         }
