@@ -304,6 +304,17 @@ const PHRASES: &[(&str, Kind)] = &[
     ("i/o timeout", Kind::NetworkError),
     ("tls handshake", Kind::NetworkError),
     ("too many requests", Kind::RateLimit),
+    ("rate limit exceeded", Kind::RateLimit),
+    ("rate limit reached", Kind::RateLimit),
+    ("(throttling", Kind::RateLimit),
+    ("(accessdenied", Kind::Auth),
+    ("(unauthorized", Kind::Auth),
+    ("(expiredtoken", Kind::Auth),
+    ("invalid api key", Kind::Auth),
+    ("incorrect api key", Kind::Auth),
+    ("password authentication failed", Kind::Auth),
+    ("access denied for user", Kind::Auth),
+    ("authentication failed", Kind::Auth),
 ];
 
 /// The kind a message tells of by its words alone.

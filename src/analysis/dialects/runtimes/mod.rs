@@ -6,6 +6,7 @@ pub(super) mod classes;
 mod dotnet;
 mod go_panic;
 mod header;
+mod json_log;
 mod jvm;
 mod node;
 mod others;
@@ -31,5 +32,6 @@ pub(super) static SPECS: &[&Spec] = &[
     &php::SPEC,
     &perl::SPEC,
     &others::SPEC,
+    &json_log::SPEC,
     &plain::SPEC,
 ];

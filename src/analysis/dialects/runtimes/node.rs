@@ -153,7 +153,10 @@ impl Dialect for Node {
             self.begin(line, any(line), 0, report);
         }
         self.previous.clear();
-        if line.len() < 1024 && !line.ends_with(':') {
+        // Warnings and traces have stacks too.
+        let calm =
+            line.starts_with("(node:") || line.starts_with("Trace") || line.contains("Warning:");
+        if line.len() < 1024 && !line.ends_with(':') && !calm {
             self.previous.push_str(line);
             self.previous_at = report.line_number();
         }
@@ -368,6 +371,10 @@ fn finish(thrown: &Thrown, report: &mut Report) {
             });
         }
         None => {}
+    }
+    if message.starts_with("Command failed") {
+        // What it ran has said why.
+        report.rank = Rank::Wrapper;
     }
     if let Some((_, rest)) = message.split_once("Relative import path \"")
         && let Some((name, _)) = rest.split_once('"')

@@ -42,6 +42,8 @@ pub(super) static SPEC: Spec = Spec {
         "Address already in use",
         "Broken pipe",
         "Stale file handle",
+        "Permission denied (",
+        "Host key verification failed",
         ": unrecognized option ",
         ": invalid option -- ",
         ": missing operand",
@@ -129,6 +131,12 @@ fn is_program(program: &str) -> bool {
 
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
+    if line.starts_with("Host key verification failed")
+        || (line.contains(": Permission denied (") && line.ends_with(")."))
+    {
+        // ssh(1) names the methods that were tried.
+        return Some(Kind::Auth);
+    }
     if line.len() <= 2000 && misused(line) {
         return Some(Kind::RuntimeError);
     }
@@ -136,9 +144,7 @@ fn refusal(line: &str) -> Option<Kind> {
     if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
     }
-    let Some(reason) = REASONS.iter().find(|(reason, _)| line.ends_with(reason)) else {
-        return None;
-    };
+    let reason = REASONS.iter().find(|(reason, _)| line.ends_with(reason))?;
     let before =
         line.get(..line.len() - reason.0.len())?.trim_end_matches(['D', 'd', 'I', 'i', 'f', 'F']);
     let before = before.strip_suffix("Temporary ").unwrap_or(before);
