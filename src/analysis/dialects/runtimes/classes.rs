@@ -109,7 +109,10 @@ pub(in crate::analysis::dialects) fn kind_of(class: &str, code: &str, message: &
         return kind;
     }
     // A class that says nothing: its message may.
-    of_answer(message).or_else(|| of_message(message)).unwrap_or(Kind::RuntimeError)
+    match (of_message(message), of_answer(message)) {
+        (Some(Kind::ResourceExhaustion), _) => Kind::ResourceExhaustion,
+        (words, answer) => answer.or(words).unwrap_or(Kind::RuntimeError),
+    }
 }
 
 fn of_class(name: &str, message: &str) -> Option<Kind> {
@@ -270,6 +273,9 @@ const PHRASES: &[(&str, Kind)] = &[
     ("unable to create native thread", Kind::ResourceExhaustion),
     ("array buffer allocation failed", Kind::ResourceExhaustion),
     ("heap out of memory", Kind::ResourceExhaustion),
+    ("prompt is too long", Kind::ResourceExhaustion),
+    ("maximum context length", Kind::ResourceExhaustion),
+    ("context_length_exceeded", Kind::ResourceExhaustion),
     ("cuda out of memory", Kind::ResourceExhaustion),
     ("too many clients already", Kind::ResourceExhaustion),
     ("can't reach database server", Kind::NetworkError),

@@ -141,6 +141,15 @@ impl Dialect for Node {
             self.confirm_bare();
             return;
         }
+        // `Transform failed with 1 error:`, and then which.
+        if self.since == 1
+            && let Some((error, _)) = &mut self.candidate
+            && error.quote.ends_with(':')
+            && !line.starts_with(['+', '-'])
+        {
+            error.quote = format!("{} {line}", error.quote);
+            return;
+        }
         if let Some(found) = header(line).or_else(|| logged(line)) {
             self.begin(line, found, 0, report);
         } else if line.starts_with("error: Uncaught ") || line.starts_with("Uncaught ") {
@@ -327,6 +336,7 @@ impl Node {
             code.clone_into(&mut thrown.error.code);
         }
         if let Some((_, importer)) = thrown.error.message.split_once(" imported from ")
+            && let importer = importer.split(".timestamp-").next().unwrap_or(importer)
             && is_own(importer)
             && !importer.ends_with('/')
         {

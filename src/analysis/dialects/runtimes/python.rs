@@ -217,6 +217,8 @@ impl Python {
                 self.current = Some(whole);
             }
             (link @ (Link::Cause | Link::Handling), Some(before)) => {
+                // The text tells of it from its first traceback on.
+                thrown.at = before.at;
                 for file in before.files() {
                     thrown.file(file);
                 }

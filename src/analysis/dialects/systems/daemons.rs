@@ -32,6 +32,7 @@ pub(super) static SPEC: Spec = Spec {
         "psql: error: ",
         "FATAL:  ",
         "ERROR:  ",
+        "psql:",
         "ERROR 1",
         "ERROR 2",
         "Could not connect to Redis",
@@ -178,6 +179,13 @@ fn database(line: &str) -> Option<Said<'_>> {
     let of = |tool, kind, code| Some(Said { tool, kind, code, message: line, advice: None });
     if let Some(words) =
         line.strip_prefix("psql: error: ").or_else(|| line.strip_prefix("pg_dump: error: "))
+    {
+        return of("postgresql", postgres(words), "");
+    }
+    // psql:schema.sql:12: ERROR:  …
+    if let Some(rest) = line.strip_prefix("psql:")
+        && let Some((_, words)) =
+            rest.split_once(": ERROR:  ").or_else(|| rest.split_once(": error: "))
     {
         return of("postgresql", postgres(words), "");
     }

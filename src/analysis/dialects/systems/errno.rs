@@ -42,6 +42,9 @@ pub(super) static SPEC: Spec = Spec {
         "Address already in use",
         "Broken pipe",
         "Stale file handle",
+        ": error while loading shared libraries: ",
+        "' not found (required by ",
+        "Library not loaded: ",
         "Permission denied (",
         "Host key verification failed",
         ": unrecognized option ",
@@ -99,6 +102,18 @@ impl Dialect for Errno {
         if report.errors == 0 {
             report.kind = kind;
             report.quote(line);
+            // env(1) cannot find what it is to run.
+            let missing =
+                line.strip_prefix("/usr/bin/env: ").or_else(|| line.strip_prefix("env: "));
+            if let Some(name) =
+                missing.and_then(|rest| rest.strip_suffix(": No such file or directory"))
+            {
+                let name = name.trim_matches(['‘', '’', '\'', '"']);
+                report.suggestion = Some(format!("Install {name}, or put it on the PATH"));
+            }
+        } else if report.first.as_deref() == Some(line) {
+            // Told again by who ran it.
+            return;
         }
         report.problem(&Problem { message: line, ..Problem::ERROR });
     }
@@ -127,6 +142,9 @@ fn is_program(program: &str) -> bool {
         && program.len() < 100
         && program.chars().all(|c| c.is_ascii_alphanumeric() || "./_-+[]".contains(c))
         && !levels.contains(&program)
+        // Classes of languages are read with their stacks.
+        && !program.ends_with("Error")
+        && !program.ends_with("Exception")
 }
 
 /// The kind of a refusal told in this line.
@@ -136,6 +154,13 @@ fn refusal(line: &str) -> Option<Kind> {
     {
         // ssh(1) names the methods that were tried.
         return Some(Kind::Auth);
+    }
+    if line.contains(": error while loading shared libraries: ")
+        || (line.contains(": version `") && line.contains("' not found (required by "))
+        || (line.starts_with("dyld") && line.contains("Library not loaded: "))
+    {
+        // The dynamic loader, ld.so(8).
+        return Some(Kind::Dependency);
     }
     if line.len() <= 2000 && misused(line) {
         return Some(Kind::RuntimeError);
