@@ -6,7 +6,7 @@
 //! ```
 
 use super::header::any;
-use super::node::{frame, is_own};
+use super::node_lines::{frame, is_own};
 use super::thrown::{Named, Thrown};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;

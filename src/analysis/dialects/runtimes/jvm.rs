@@ -11,7 +11,7 @@
 
 use super::super::location::number;
 use super::header::{header, logged};
-use super::node::is_test_summary;
+use super::node_lines::is_test_summary;
 use super::thrown::{Named, Thrown};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;

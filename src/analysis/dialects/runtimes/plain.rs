@@ -11,7 +11,7 @@
 
 use super::classes;
 use super::header::{Header, header};
-use super::node::{Module, is_test_summary, module};
+use super::node_lines::{Module, is_test_summary, module};
 use super::thrown::{Named, Thrown, install};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
