@@ -52,11 +52,7 @@ impl Dialect for Ruby {
             let text = line.get(line.len() - message.len()..).unwrap_or(line);
             let words = message.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
             let words = words.map_or(message, |(words, _)| words);
-            let mut error = Named::new(class, words, text);
-            // Errno::ENOENT and alike are codes as well.
-            if let Some(code) = class.strip_prefix("Errno::") {
-                code.clone_into(&mut error.code);
-            }
+            let error = Named::new(class, words, text);
             match &mut self.thrown {
                 Some(thrown) => {
                     thrown.cause = Some(error);
@@ -66,7 +62,6 @@ impl Dialect for Ruby {
                     }
                 }
                 None => {
-                    error.code.clear();
                     let mut thrown = Thrown::new(error, report.line_number());
                     if is_own(file) {
                         thrown.frame(file, row, 0);

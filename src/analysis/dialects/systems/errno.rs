@@ -42,6 +42,16 @@ pub(super) static SPEC: Spec = Spec {
         "Address already in use",
         "Broken pipe",
         "Stale file handle",
+        ": error while loading shared libraries: ",
+        "' not found (required by ",
+        "Library not loaded: ",
+        "Permission denied (",
+        "Host key verification failed",
+        ": unrecognized option ",
+        ": invalid option -- ",
+        ": missing operand",
+        ": missing file operand",
+        ": option requires an argument",
     ],
     recognises: |sample| sample.lines().any(|line| refusal(line).is_some()),
     start: || Box::new(Errno),
@@ -92,13 +102,69 @@ impl Dialect for Errno {
         if report.errors == 0 {
             report.kind = kind;
             report.quote(line);
+            // env(1) cannot find what it is to run.
+            let missing =
+                line.strip_prefix("/usr/bin/env: ").or_else(|| line.strip_prefix("env: "));
+            if let Some(name) =
+                missing.and_then(|rest| rest.strip_suffix(": No such file or directory"))
+            {
+                let name = name.trim_matches(['‘', '’', '\'', '"']);
+                report.suggestion = Some(format!("Install {name}, or put it on the PATH"));
+            }
+        } else if report.first.as_deref() == Some(line) {
+            // Told again by who ran it.
+            return;
         }
         report.problem(&Problem { message: line, ..Problem::ERROR });
     }
 }
 
+/// A command used wrongly (getopt(3), GNU coreutils): `ls: unrecognized option '--x'`.
+fn misused(line: &str) -> bool {
+    let Some((program, message)) = line.split_once(": ") else { return false };
+    let starts = [
+        "unrecognized option ",
+        "invalid option -- ",
+        "illegal option -- ",
+        "option requires an argument",
+        "missing operand",
+        "missing file operand",
+        "missing destination file operand",
+        "extra operand ",
+    ];
+    is_program(program) && starts.iter().any(|start| message.starts_with(start))
+}
+
+/// `program`: a name, perhaps with a path; of logs and prose it has blanks or is a level.
+fn is_program(program: &str) -> bool {
+    let levels = ["note", "warning", "info", "debug", "INFO", "WARN", "DEBUG", "Note"];
+    !program.is_empty()
+        && program.len() < 100
+        && program.chars().all(|c| c.is_ascii_alphanumeric() || "./_-+[]".contains(c))
+        && !levels.contains(&program)
+        // Classes of languages are read with their stacks.
+        && !program.ends_with("Error")
+        && !program.ends_with("Exception")
+}
+
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
+    if line.starts_with("Host key verification failed")
+        || (line.contains(": Permission denied (") && line.ends_with(")."))
+    {
+        // ssh(1) names the methods that were tried.
+        return Some(Kind::Auth);
+    }
+    if line.contains(": error while loading shared libraries: ")
+        || (line.contains(": version `") && line.contains("' not found (required by "))
+        || (line.starts_with("dyld") && line.contains("Library not loaded: "))
+    {
+        // The dynamic loader, ld.so(8).
+        return Some(Kind::Dependency);
+    }
+    if line.len() <= 2000 && misused(line) {
+        return Some(Kind::RuntimeError);
+    }
     // Every reason ends in one of these letters.
     if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
@@ -109,16 +175,7 @@ fn refusal(line: &str) -> Option<Kind> {
     let before = before.strip_suffix("Temporary ").unwrap_or(before);
     let (program, object) = before.split_once(": ")?;
     let ended = before.ends_with(": ");
-    // `program`: a name, perhaps with a path; of logs and prose it has blanks or more.
-    let named = !program.is_empty()
-        && program.len() < 100
-        && program.chars().all(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | '+' | '[' | ']')
-        })
-        && !matches!(
-            program,
-            "note" | "warning" | "info" | "debug" | "INFO" | "WARN" | "DEBUG" | "Note"
-        );
+    let named = is_program(program);
     // A place in front is a compiler's: `a.c:3: …` has no blank after its first colon.
     (named && ended && !object.contains(" warning: ")).then_some(reason.1)
 }
