@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! main.go:10:2: Error return value of `f` is not checked (errcheck)
-//! 	f()
-//! 	^
+//!     f()
+//!     ^
 //! 3 issues:
 //! * errcheck: 2
 //! ```
