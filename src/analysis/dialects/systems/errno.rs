@@ -60,7 +60,7 @@ pub(super) static SPEC: Spec = Spec {
     start: || Box::new(Errno),
 };
 
-/// Reasons, and what they tell of. Sorted by nothing: the last byte is tested first.
+/// Reasons, and what they tell of; without their first letter where libraries differ in its case.
 const REASONS: [(&str, Kind); 29] = [
     ("No space left on device", Kind::ResourceExhaustion),
     ("Disk quota exceeded", Kind::ResourceExhaustion),
