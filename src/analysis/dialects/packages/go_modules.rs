@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! main.go:3:8: no required module provides package x.test/y; to add it:
-//! 	go get x.test/y
+//!     go get x.test/y
 //! main.go:3:8: missing go.sum entry for module providing package x.test/y; to add:
-//! 	go mod download x.test/y
+//!     go mod download x.test/y
 //! go: x.test/y@v1.2.3: invalid version: unknown revision v1.2.3
 //! verifying x.test/y@v1.2.3: checksum mismatch
 //! ```

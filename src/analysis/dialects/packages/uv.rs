@@ -101,12 +101,10 @@ impl Dialect for Uv {
                     text.clone_into(&mut self.cause);
                 }
             }
-            Some(b' ' | b'e') => {
-                if cross(line).is_some() || error(line).is_some() {
-                    report.failed = true;
-                    report.errors = 1;
-                    report.quote(line);
-                }
+            Some(b' ' | b'e') if cross(line).is_some() || error(line).is_some() => {
+                report.failed = true;
+                report.errors = 1;
+                report.quote(line);
             }
             _ => {}
         }
