@@ -1,7 +1,8 @@
 /// <reference lib="esnext.disposable" />
 
 /**
- * Plimsoll: bounded, crash-safe telemetry for long-running Node orchestrators.
+ * Plimsoll: bounded, crash-safe telemetry for long-running Node orchestrators, and what their failing
+ * tools print in at most 500 characters.
  *
  * Importing the package starts no thread, opens no file and loads no native code: that is done by
  * the first `new TelemetryManager()` (the addon) and `initialize()` (threads and files).
@@ -154,7 +155,7 @@ export interface TelemetryStats {
     truncated: number
     /** Had a value blanked. */
     redacted: number
-    /** In the ring now. */
+    /** Calls of `log` that are not resolved yet, for lack of room. */
     waiting: number
     /** Given up because there was no room, by level. */
     dropped: Record<LogLevel, number>
@@ -228,15 +229,18 @@ export class TelemetryManager implements AsyncDisposable {
    */
   constructor(config?: TelemetryConfig)
 
-  /** The path of the log file, as it was given. */
+  /** The path of the log file, made absolute. */
   get logPath(): string
 
   /**
    * Creates the directory and the ring, and takes over what killed processes left behind. Calling it
    * again does nothing; `log` calls it where nobody has.
    *
-   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable),
-   *   `ERR_PLIMSOLL_UNSUPPORTED_RING` (a ring of another version) or `ERR_PLIMSOLL_CLOSED`
+   * A ring that another version wrote is left alone and told to `onError`
+   * (`ERR_PLIMSOLL_UNSUPPORTED_RING`); the log works without it.
+   *
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OPEN` (directory or file not usable) or
+   *   `ERR_PLIMSOLL_CLOSED`
    */
   initialize(): Promise<void>
 
@@ -287,6 +291,320 @@ export class TelemetryManager implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/**
+ * What kind of failure it is; `docs/analysis.md` says what an orchestrator should do about each.
+ *
+ * - `linter`, `typecheck`, `formatting`, `test_failure`, `build_failure`: a tool did its task and found faults
+ * - `runtime_error`: a program failed while it ran
+ * - `dependency`: a package or module is missing, or versions do not agree
+ * - `network_error`, `timeout`, `rate_limit`, `auth`, `permission`, `resource_exhaustion`: the surroundings failed
+ * - `vcs`: version control refused
+ * - `cancelled`: somebody ended it
+ * - `unknown`: not understood, or no failure
+ */
+export type FailureType =
+  | 'linter'
+  | 'typecheck'
+  | 'test_failure'
+  | 'build_failure'
+  | 'runtime_error'
+  | 'network_error'
+  | 'dependency'
+  | 'formatting'
+  | 'resource_exhaustion'
+  | 'timeout'
+  | 'permission'
+  | 'rate_limit'
+  | 'auth'
+  | 'vcs'
+  | 'cancelled'
+  | 'unknown'
+
+/** Options of {@link ErrorAnalysisWorker}. */
+export interface ErrorAnalysisConfig {
+  /**
+   * Failures remembered for counting repeats; the least recently seen is forgotten first. 1 to 1,000,000.
+   *
+   * @default 1000
+   */
+  maxFailures?: number
+  /**
+   * Problems listed with their places in `details.problems`. 0 to 200.
+   *
+   * @default 0
+   */
+  maxProblems?: number
+  /**
+   * Keeps every full text, compressed (gzip), for `readRaw`. Without it nothing is kept.
+   *
+   * @default undefined
+   */
+  rawStore?: {
+    /** The directory; made with mode 0700 when it is missing. Any number of processes may share one. */
+    dir: string
+    /**
+     * Bytes the compressed texts may take; the soonest to expire go first.
+     *
+     * @default 104_857_600
+     */
+    maxBytes?: number
+    /**
+     * Milliseconds a text is kept.
+     *
+     * @default 604_800_000 (a week)
+     */
+    maxAge?: number
+  }
+  /**
+   * Called when a text could not be kept, at most once a second. The analysis is given all the same.
+   *
+   * @default undefined
+   */
+  onError?: (error: PlimsollError) => void
+}
+
+/** What is known about a failure beside its text. */
+export interface ErrorContext {
+  /** The task that failed; `fixTask.id` begins with it. */
+  taskId: string
+  /** Who worked on it. */
+  agent?: string
+  /** What it was doing. */
+  phase: string
+  /** When it happened: milliseconds since the Unix epoch, a date, or a text `Date.parse` reads. @default now */
+  timestamp?: number | string | Date
+  /** What the command ended with. It outweighs the text and what the error carries. */
+  exitCode?: number | null
+  /** The signal that ended the command, as `'SIGKILL'`. */
+  signal?: string | null
+  /** Whether it was ended because it took too long. */
+  timedOut?: boolean
+  /** Whether somebody wanted it ended. */
+  cancelled?: boolean
+}
+
+/** All problems of one code. */
+export interface FailureGroup {
+  /** The code: `F401`, `TS2304`, `no-unused-vars`, `KeyError`. */
+  code: string
+  /** A short name of the rule, where the code is a number. */
+  name?: string
+  /** How many. */
+  count: number
+  /** How many of them the tool can repair. */
+  fixable: number
+  /** In which files, up to 50. */
+  files: string[]
+  /** The first message. */
+  example: string
+}
+
+/** One problem with its place. What is not known is absent. */
+export interface FailureProblem {
+  severity: 'error' | 'warning'
+  code?: string
+  message: string
+  file?: string
+  /** From 1. */
+  line?: number
+  /** From 1. */
+  column?: number
+}
+
+/** A failure in short. */
+export interface ErrorSummary {
+  /** The kind of failure. */
+  type: FailureType
+  /** At most 500 characters; ends in ` (seen 2x)` when the same failure was seen before. */
+  summary: string
+  /** What to do, at most 500 characters. */
+  suggestion: string
+  /** Whether somebody can act on it without guessing. */
+  actionable: boolean
+  /** Characters of the raw text; its bytes when it came as bytes. */
+  rawSize: number
+  /** Characters of `summary`. */
+  compressedSize: number
+  /** 16 hexadecimal digits: the same for the same failure in other runs and checkouts. */
+  hash: string
+  /** How often it was seen by this object, this time included. */
+  seen: number
+  /** The tool that printed it, when known. */
+  tool?: string
+  /** Who is best asked, to route by: `linter`, `types`, `tests`, `build`, `dependencies`, `debugger`, `retry`, `operations`, `access`, `version-control`, `none`. */
+  specialist: string
+  /** Milliseconds after which a service wants to be asked again. */
+  retryAfterMs?: number
+  /** More of it. What is not known is absent. */
+  details: {
+    /** Errors: the tool's own total where it states one; for type checkers those in the text. */
+    errorCount?: number
+    warningCount?: number
+    /** How many of each code are in the text. */
+    errorsByType?: Record<string, number>
+    /** How many the tool says it can repair. */
+    fixableCount?: number
+    /** Files concerned, as the tool names them, up to 2000. */
+    affectedFiles?: string[]
+    /** What a human would quote as the cause. */
+    firstError?: string
+    /** By code, most frequent first, up to 50. */
+    groups?: FailureGroup[]
+    /** Names of failed tests, up to 100. */
+    failedTests?: string[]
+    /** The custom pattern that decided. */
+    pattern?: string
+    /** See `maxProblems`. */
+    problems?: FailureProblem[]
+    /** There when a bound was reached: something was counted and not named, or a line not read to its end. */
+    truncated?: true
+  }
+  /** What repairs it mechanically, when something does. */
+  fixTask?: {
+    /** `<taskId>-fix-<type>` */
+    id: string
+    title: string
+    /** To be run where the tool ran. */
+    command: string
+    files: string[]
+    /** How many problems it repairs, where the tool says so. */
+    estimatedFixes?: number
+  }
+  /** Names the full text for `readRaw` and `plimsoll raw`, when there is a `rawStore`. */
+  rawRef?: string
+  /** Until when it is kept, in milliseconds since the Unix epoch. */
+  rawExpiresAt?: number
+}
+
+/** What a user knows of texts that no dialect does. */
+export interface FailurePattern {
+  /** Unique, 1 to 100 characters. */
+  name: string
+  /**
+   * Looked for in every line: a text as it is, or an expression. Expressions are compiled natively and take
+   * time linear in the text whatever they are; there is no look-around and no back-reference.
+   */
+  match: RegExp | string
+  type: FailureType
+  /** Counted by in `errorsByType`. @default the name */
+  code?: string
+  /** With `$1`, `$<name>` and `$&` for what was matched. @default the line */
+  summary?: string
+  /** In the same way. */
+  suggestion?: string
+  /** In the same way; becomes `fixTask.command`. */
+  fixCommand?: string
+}
+
+/** A failure that was seen. */
+export interface SeenFailure {
+  hash: string
+  count: number
+  type: FailureType
+  summary: string
+  /** Milliseconds since the Unix epoch. */
+  firstSeen: number
+  lastSeen: number
+}
+
+/** What an {@link ErrorAnalysisWorker} has done. */
+export interface AnalysisStatistics {
+  /** The failures remembered, most frequent first. */
+  failures: SeenFailure[]
+  /** Failures forgotten for newer ones. */
+  forgotten: number
+  analyses: number
+  /** Analyses whose type is not `unknown`. */
+  understood: number
+  /** Bytes read, as UTF-8. */
+  bytes: number
+  /** Texts kept, and texts that could not be. */
+  rawStored: number
+  rawFailures: number
+}
+
+/**
+ * Turns what failing tools print into a summary of at most 500 characters, a fix and a hash.
+ *
+ * Texts up to 4096 characters are read at once, longer ones on a thread of the core, so that the event
+ * loop never waits more than a millisecond for a megabyte. Memory is bounded whatever the text. The exit
+ * status outweighs every word: a failed command is never summarised in words of success.
+ *
+ * @example
+ * const analysis = new ErrorAnalysisWorker({ rawStore: { dir: 'state/raw' } })
+ * try {
+ *   execFileSync('npx', ['eslint', '.'])
+ * } catch (error) {
+ *   const { summary, fixTask, rawRef } = await analysis.analyzeError(error, { taskId: 'T-1', phase: 'preflight' })
+ *   await telemetry.log('error', { summary, rawRef })
+ *   if (fixTask) queue.push(fixTask)
+ * }
+ */
+export class ErrorAnalysisWorker {
+  /**
+   * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG` for a wrong type or a value out of range
+   */
+  constructor(config?: ErrorAnalysisConfig)
+
+  /**
+   * Analyses one failure. Reads a text or bytes as they are; of an error its `stdout` and `stderr`, else
+   * its message, with name, code, stack, causes and aggregated errors where it has them; and how a command
+   * ended from `exitCode`, `code`, `status`, `signal`, `timedOut` of the error or the context. Whatever
+   * else is thrown is read as Node prints it.
+   *
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OVERFLOW` when 4096 texts or 256 MiB wait already,
+   *   `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for a fault of ours
+   */
+  analyzeError(error: Error | string | Uint8Array | unknown, context?: ErrorContext): Promise<ErrorSummary>
+
+  /**
+   * Analyses a stream as it flows, without holding the text. Properties of the context are read when the
+   * stream has ended, so that an exit code may be put there meanwhile.
+   *
+   * @param readable a readable stream or any iterable of texts or bytes
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` for what cannot be iterated over, else as
+   *   `analyzeError`; an error of the stream is passed on
+   */
+  analyzeStream(readable: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, context?: ErrorContext): Promise<ErrorSummary>
+
+  /** How often each failure was seen, most frequent first. */
+  getStatistics(options?: { detailed?: false }): { hash: string; count: number }[]
+  /** The same with what else is known. */
+  getStatistics(options: { detailed: true }): AnalysisStatistics
+
+  /** Forgets the failures seen. */
+  clearStatistics(): void
+
+  /**
+   * Adds a pattern; it goes before every dialect, after the patterns added before. At most 256.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`; for an expression that is refused with `part`, the
+   *   offending part of it, and `start`, where that begins. Nothing is changed then.
+   * @example
+   * analysis.addPattern({ name: 'lease', match: /lease (\w+) lost/, type: 'timeout', summary: 'lease $1 lost' })
+   */
+  addPattern(pattern: FailurePattern): void
+
+  /** Removes a pattern. Returns whether there was one of this name. */
+  removePattern(name: string): boolean
+
+  /** The patterns' names, in the order they are tried. */
+  patterns(): string[]
+
+  /**
+   * Reads a kept text, at most 16 MiB of it at once.
+   *
+   * @param ref a summary's `rawRef`
+   * @param range lines from 1, both included. @default the whole text
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ABSENT` when it expired or gave way to newer ones,
+   *   `ERR_PLIMSOLL_ARGUMENT` without a `rawStore`, for a wrong range, or for one above 16 MiB,
+   *   `ERR_PLIMSOLL_OPEN` when it cannot be read
+   */
+  readRaw(ref: string, range?: { lines?: [first: number, last: number] }): Promise<string>
+  /** @param range bytes, the end excluded */
+  readRaw(ref: string, range: { bytes: [start: number, end: number] }): Promise<Uint8Array>
+}
+
 /** The stable `code` of every error Plimsoll throws. */
 export type PlimsollErrorCode =
   /** An option has the wrong type or is out of range. */
@@ -299,8 +617,10 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_OPEN'
   /** A file could not be written; what was accepted stays in the ring. */
   | 'ERR_PLIMSOLL_WRITE'
-  /** The ring is full and as many entries wait for room as may. */
+  /** As much waits as may: entries for room in the ring, texts for analysis. */
   | 'ERR_PLIMSOLL_OVERFLOW'
+  /** What was asked for is not there, or not any more. */
+  | 'ERR_PLIMSOLL_ABSENT'
   /** A fault of Plimsoll itself was caught; the work goes on. */
   | 'ERR_PLIMSOLL_INTERNAL'
   /** A ring file is of another version, or not ours; it was left alone. */

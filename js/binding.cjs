@@ -576,6 +576,23 @@ if (!nativeBinding) {
 }
 
 module.exports = nativeBinding
+module.exports.analysisAddPattern = nativeBinding.analysisAddPattern
+module.exports.analysisClear = nativeBinding.analysisClear
+module.exports.analysisDrop = nativeBinding.analysisDrop
+module.exports.analysisHold = nativeBinding.analysisHold
+module.exports.analysisInline = nativeBinding.analysisInline
+module.exports.analysisListen = nativeBinding.analysisListen
+module.exports.analysisOpen = nativeBinding.analysisOpen
+module.exports.analysisPatterns = nativeBinding.analysisPatterns
+module.exports.analysisReadRaw = nativeBinding.analysisReadRaw
+module.exports.analysisRemovePattern = nativeBinding.analysisRemovePattern
+module.exports.analysisStatistics = nativeBinding.analysisStatistics
+module.exports.analysisStreamDrop = nativeBinding.analysisStreamDrop
+module.exports.analysisStreamEnd = nativeBinding.analysisStreamEnd
+module.exports.analysisStreamFeed = nativeBinding.analysisStreamFeed
+module.exports.analysisStreamOpen = nativeBinding.analysisStreamOpen
+module.exports.analysisSubmit = nativeBinding.analysisSubmit
+module.exports.analysisSubmitBytes = nativeBinding.analysisSubmitBytes
 module.exports.commandLineCompact = nativeBinding.commandLineCompact
 module.exports.commandLinePoll = nativeBinding.commandLinePoll
 module.exports.commandLineRecover = nativeBinding.commandLineRecover
@@ -591,7 +608,6 @@ module.exports.telemetryEndLarge = nativeBinding.telemetryEndLarge
 module.exports.telemetryExtendLarge = nativeBinding.telemetryExtendLarge
 module.exports.telemetryFlush = nativeBinding.telemetryFlush
 module.exports.telemetryHold = nativeBinding.telemetryHold
-module.exports.analysisText = nativeBinding.analysisText
 module.exports.telemetryOpen = nativeBinding.telemetryOpen
 module.exports.telemetryRelease = nativeBinding.telemetryRelease
 module.exports.telemetryStats = nativeBinding.telemetryStats

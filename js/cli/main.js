@@ -23,9 +23,10 @@ Exit codes:
 /** @param {Terminal} terminal @param {(code: number) => void} end */
 function build(terminal, end) {
   const program = new Command('plimsoll')
-    .description('Reads, shrinks and repairs logs of plimsoll, and JSONL of any origin.')
+    .description('Reads, shrinks and repairs logs of plimsoll, and turns what failing tools print into a summary and a fix.')
     .version(version)
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => void terminal.out(text),
       writeErr: (text) => terminal.error(text),
@@ -33,7 +34,9 @@ function build(terminal, end) {
     .showHelpAfterError('(plimsoll help <command> shows examples)')
     .addHelpText('after', EXIT_CODES)
 
-  for (const define of [defineCompact, defineTail, defineRecover, defineStats]) define(program, terminal, end)
+  for (const define of [defineCompact, defineTail, defineRecover, defineStats, defineAnalyze, defineRun, defineRaw]) {
+    define(program, terminal, end)
+  }
   return program
 }
 
@@ -146,6 +149,105 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (log, options) => end(await require('./stats.js').stats(terminal, log, options)))
+}
+
+const FORMAT_HELP = `text, json, github (workflow commands) or sarif`
+
+/** @param {Command} program @param {Terminal} terminal @param {(code: number) => void} end */
+function defineAnalyze(program, terminal, end) {
+  program
+    .command('analyze')
+    .summary('summarise what a failing tool printed')
+    .description(
+      'Reads the output of linters, type checkers, test runners, builds, package managers, runtimes and services: the kind ' +
+        'of failure, counts, the first error, and the command that repairs it, in at most 500 characters.',
+    )
+    .argument('[file]', 'a text, or - for standard input', '-')
+    .option('--format <format>', FORMAT_HELP, outputFormat, 'text')
+    .option('--exit-code <code>', 'what the tool ended with; it outweighs the text', count(0, 255))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  plimsoll analyze build.log
+  npx tsc --noEmit | plimsoll analyze
+  plimsoll analyze --exit-code 1 --format json ci.log | jq .fixTask.command
+  plimsoll analyze --format sarif eslint.txt > eslint.sarif
+${EXIT_CODES}`,
+    )
+    .action(async (file, options) => end(await require('./analyze.js').analyze(terminal, file, options)))
+}
+
+/** @param {Command} program @param {Terminal} terminal @param {(code: number) => void} end */
+function defineRun(program, terminal, end) {
+  program
+    .command('run')
+    .summary('run a command and print a summary instead of its output')
+    .description(
+      'Runs a command without a shell. Its output is summarised; the full text is kept and can be read back with ' +
+        "'plimsoll raw'. The exit code is the command's own, 128 and the signal's number when a signal ended it, 127 when it " +
+        'is not there, 126 when it cannot be run.',
+    )
+    .argument('<command...>', 'the command and its arguments')
+    .option('--tee', 'show the output too, as it comes', false)
+    .option('--format <format>', FORMAT_HELP, outputFormat, 'text')
+    .option('--store <directory>', 'where full texts are kept (default: $PLIMSOLL_RAW_STORE, else plimsoll/raw in $XDG_STATE_HOME or ~/.local/state)')
+    .option('--no-store', 'keep no text')
+    .passThroughOptions()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  plimsoll run npm test
+  plimsoll run --tee -- cargo build --release
+  plimsoll run --format github -- npx eslint .
+
+Texts are kept a week, at most 100 MiB compressed; the oldest go first.
+
+Exit codes:
+  the command's own; before it runs:
+  2    wrong usage
+  126  the command cannot be run
+  127  the command is not there
+`,
+    )
+    .action(async (command, options) => end(await require('./run.js').run(terminal, command, options)))
+}
+
+/** @param {Command} program @param {Terminal} terminal @param {(code: number) => void} end */
+function defineRaw(program, terminal, end) {
+  program
+    .command('raw')
+    .summary('print the full text behind a summary')
+    .description('Prints a text that was kept, or some of its lines.')
+    .argument('<ref>', "a summary's rawRef")
+    .option('--lines <first-last>', 'only these lines, from 1', lineRange)
+    .option('--store <directory>', 'where it is kept, as for run')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  plimsoll raw 3f2a9c0d11e4b872
+  plimsoll raw 3f2a9c0d11e4b872 --lines 100-140
+${EXIT_CODES}`,
+    )
+    .action(async (ref, options) => end(await require('./raw.js').raw(terminal, ref, options)))
+}
+
+/** @param {string} text */
+function outputFormat(text) {
+  const { FORMATS } = require('./analysis-formats.js')
+  if (FORMATS.includes(text)) return text
+  throw new InvalidArgumentError(`Allowed: ${FORMATS.join(', ')}.`)
+}
+
+/** @param {string} text @returns {[number, number]} */
+function lineRange(text) {
+  const [, first, dash, last] = /^(\d{1,15})(?:(-)(\d{1,15})?)?$/.exec(text) ?? []
+  const from = Number(first)
+  const to = last === undefined ? (dash === undefined ? from : Number.MAX_SAFE_INTEGER) : Number(last)
+  if (first !== undefined && from >= 1 && to >= from) return [from, to]
+  throw new InvalidArgumentError('Allowed: a line like 7, lines like 7-20, or 7- for the rest.')
 }
 
 /** @param {string} value @param {string[]} before */

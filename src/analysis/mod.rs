@@ -18,6 +18,7 @@
 //! A dialect is one file under [`dialects`]; to add one, write it, name it in the registry there, and
 //! put an output of the tool with its truth into the corpus.
 
+pub mod analyzer;
 pub mod clean;
 pub mod dialect;
 pub mod dialects;
@@ -26,12 +27,17 @@ pub mod fingerprint;
 pub mod kind;
 pub mod occurrences;
 pub mod patterns;
+pub mod raw_store;
 pub mod report;
 pub mod sample;
 pub mod status;
 pub mod summary;
 pub mod verdict;
 pub mod watch;
+pub mod worker;
+
+#[cfg(test)]
+mod property_tests;
 
 use engine::Engine;
 use patterns::PatternSet;

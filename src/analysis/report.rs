@@ -17,6 +17,8 @@ pub const MAX_PROBLEMS: usize = 200;
 pub const MAX_QUOTE: usize = 300;
 /// Characters kept of a code, rule or path.
 const MAX_NAME: usize = 300;
+/// Bytes of a path; what is longer is none.
+const MAX_PATH: usize = 1024;
 
 /// Which report is the cause when several dialects found something. The higher wins; of equal ones the
 /// one whose first error came first.
@@ -154,6 +156,8 @@ pub struct Report {
     pub summary: Option<String>,
     /// Milliseconds after which a service wants to be asked again.
     pub retry_after_ms: Option<u64>,
+    /// Whether a bound was reached: something is counted and not named.
+    pub truncated: bool,
     groups: Vec<Group>,
     by_code: HashMap<String, usize>,
     files: Vec<String>,
@@ -183,6 +187,7 @@ impl Report {
             suggestion: None,
             summary: None,
             retry_after_ms: None,
+            truncated: false,
             groups: Vec::new(),
             by_code: HashMap::new(),
             files: Vec::new(),
@@ -206,17 +211,23 @@ impl Report {
 
     /// Counts a problem under its code and file, and quotes the first error unless one is quoted.
     pub fn problem(&mut self, problem: &Problem<'_>) {
+        self.count_code(problem);
+        self.file(problem.file);
+        if problem.severity == Severity::Error {
+            self.quote(problem.message);
+        }
+        self.aside(problem);
+    }
+
+    /// Counts and remembers a problem that is beside the failure, such as a compiler's warning next to its
+    /// errors: neither its code nor its file is said to be affected.
+    pub fn aside(&mut self, problem: &Problem<'_>) {
         match problem.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
         }
         if problem.fixable {
             self.fixable += 1;
-        }
-        self.count_code(problem);
-        self.file(problem.file);
-        if problem.severity == Severity::Error {
-            self.quote(problem.message);
         }
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Located {
@@ -247,7 +258,10 @@ impl Report {
                 });
                 index
             }
-            None => return,
+            None => {
+                self.truncated = true;
+                return;
+            }
         };
         let Some(group) = self.groups.get_mut(index) else { return };
         group.count += 1;
@@ -271,10 +285,12 @@ impl Report {
     pub fn file(&mut self, file: &str) {
         if file.is_empty()
             || self.files.last().is_some_and(|last| last == file)
-            || self.files.len() >= MAX_FILES
-            || file.len() > 1024
             || self.known_files.contains(file)
         {
+            return;
+        }
+        if self.files.len() >= MAX_FILES || file.len() > MAX_PATH {
+            self.truncated = true;
             return;
         }
         self.known_files.insert(file.to_owned());
@@ -302,6 +318,8 @@ impl Report {
         self.file(file);
         if self.failures.len() < MAX_FAILURES {
             self.failures.push(clip(name.trim(), MAX_QUOTE));
+        } else {
+            self.truncated = true;
         }
         if self.first_line == 0 {
             self.first_line = self.line_number;
@@ -383,6 +401,7 @@ mod tests {
         assert_eq!(report.groups().len(), MAX_CODES);
         assert_eq!(report.errors as usize, MAX_CODES + 10);
         assert_eq!(report.problems().len(), MAX_PROBLEMS);
+        assert!(report.truncated);
     }
 
     #[test]

@@ -63,9 +63,12 @@ impl Failure {
             LogError::ForeignLock(_) => "it stands where the log's lock has to be",
             LogError::Ring(_) | LogError::Io { .. } => "make room or restore the directory",
         };
-        let message = format!(
-            "{error}. {waiting} entries are safe in the ring, and writing is tried again; {advice}"
-        );
+        // Without a number nothing is promised: a handle that opens has no ring yet.
+        let safe = match waiting {
+            0 => String::new(),
+            _ => format!(". {waiting} entries are safe in the ring, and writing is tried again"),
+        };
+        let message = format!("{error}{safe}; {advice}");
         Failure { code: WRITE, message, cause }
     }
 }

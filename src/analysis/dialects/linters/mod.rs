@@ -2,7 +2,47 @@
 
 use crate::analysis::dialect::Spec;
 
+mod biome;
+mod clippy;
+mod common;
+mod eslint_crash;
+mod eslint_json;
+mod eslint_lines;
+mod flake8;
+mod generic;
+mod golangci;
+mod hadolint;
+mod markdownlint;
+mod oxlint;
+mod pydocstyle;
+mod pylint;
+mod rubocop;
 mod ruff;
+mod shellcheck;
+mod stylelint;
+mod stylish;
+mod yamllint;
 
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[&ruff::SPEC];
+pub(super) static SPECS: &[&Spec] = &[
+    &ruff::SPEC,
+    &flake8::SPEC,
+    &pylint::SPEC,
+    &pydocstyle::SPEC,
+    &eslint_crash::SPEC,
+    &stylish::SPEC,
+    &eslint_lines::SPEC,
+    &eslint_json::SPEC,
+    &biome::SPEC,
+    &oxlint::SPEC,
+    &stylelint::SPEC,
+    &stylelint::CONFIGURATION,
+    &shellcheck::SPEC,
+    &hadolint::SPEC,
+    &yamllint::SPEC,
+    &clippy::SPEC,
+    &golangci::SPEC,
+    &rubocop::SPEC,
+    &markdownlint::SPEC,
+    &generic::SPEC,
+];

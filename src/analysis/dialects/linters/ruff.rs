@@ -10,6 +10,7 @@
 //! `[*] 40 fixable with the `--fix` option`.
 
 use super::super::location::{colons, number};
+use super::flake8;
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Problem, Rank, Report};
@@ -25,6 +26,7 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     let marked = sample.has("[*] ") || sample.has("fixable with") || sample.has("invalid-syntax: ");
     let mut previous_code = false;
+    let mut backticks = false;
     for line in sample.lines() {
         if previous_code && line.trim_start().starts_with("--> ") {
             return true;
@@ -33,12 +35,14 @@ fn recognises(sample: &Sample) -> bool {
         if marked && concise(line).is_some() {
             return true;
         }
-        // Messages quote with backticks, where flake8 has apostrophes.
-        if line.contains('`') && concise(line).is_some() {
-            return true;
+        let Some((_, _, rest)) = concise(line) else { continue };
+        if split_code(rest).is_some_and(|(code, message)| flake8::is_own(code, message)) {
+            return false;
         }
+        // Messages quote with backticks, where flake8 has apostrophes.
+        backticks |= line.contains('`');
     }
-    marked && sample.lines().any(|line| grouped(line).is_some())
+    backticks || marked && sample.lines().any(|line| grouped(line).is_some())
 }
 
 #[derive(Default)]

@@ -1,0 +1,140 @@
+'use strict'
+/**
+ * What an analysis is given: the text to read and how the command ended, out of whatever was thrown.
+ *
+ * Never throws and runs as little of the value's own code as it can: a getter that throws reads as
+ * absent.
+ */
+
+const { inspect } = require('node:util')
+
+/**
+ * @typedef {object} Input
+ * @property {string | Uint8Array} text
+ * @property {number} size characters of the text; of bytes, their number
+ * @property {Status} status
+ */
+/**
+ * @typedef {object} Status how the command ended; what is not known is absent
+ * @property {number} [exitCode]
+ * @property {string} [signal]
+ * @property {boolean} timedOut
+ * @property {boolean} cancelled
+ */
+
+/** A message with more lines or characters than this is what a tool printed. */
+const LONGEST_MESSAGE = 2000
+
+/** Enough for any chain of causes; what is deeper is not the root of anything. */
+const INSPECT = { depth: 8, maxArrayLength: 20, maxStringLength: 100_000, colors: false, customInspect: false }
+
+/**
+ * @param {unknown} value
+ * @param {unknown} key
+ * @returns {any}
+ */
+function read(value, key) {
+  try {
+    return /** @type {any} */ (value)[/** @type {string} */ (key)]
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {unknown} value */
+function isText(value) {
+  return (typeof value === 'string' && value !== '') || (value instanceof Uint8Array && value.length > 0)
+}
+
+/** @param {unknown} value @returns {string} */
+function textOf(value) {
+  if (typeof value === 'string') return value
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8') : ''
+}
+
+/**
+ * @param {unknown} error
+ * @param {unknown} context what the caller knows of the ending; it outweighs what the error carries
+ * @returns {Input}
+ */
+function inputOf(error, context) {
+  const status = statusOf(error, context)
+  if (typeof error === 'string') return { text: error, size: error.length, status }
+  if (error instanceof Uint8Array) return { text: error, size: error.length, status }
+  const text = outputOf(error) ?? wordsOf(error)
+  return { text, size: text.length, status }
+}
+
+/**
+ * What a child process printed, when the error carries that: standard output before standard error, or
+ * both as they came where they were gathered together (execa's `all`).
+ *
+ * @param {unknown} error
+ * @returns {string | undefined}
+ */
+function outputOf(error) {
+  if (error === null || typeof error !== 'object') return undefined
+  const all = read(error, 'all')
+  if (isText(all)) return textOf(all)
+  const parts = ['stdout', 'stderr'].map((key) => read(error, key)).filter(isText)
+  return parts.length === 0 ? undefined : parts.map(textOf).join('\n')
+}
+
+/**
+ * A thrown value as text: a plain error's message; what has more to tell as Node prints it, with its
+ * stack, its code, its causes and the errors it aggregates.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+function wordsOf(error) {
+  if (error === null || (typeof error !== 'object' && typeof error !== 'function')) return String(error)
+  const message = read(error, 'message')
+  const words = typeof message === 'string' ? message : ''
+  const stack = read(error, 'stack')
+  if (words !== '' && (words.length > LONGEST_MESSAGE || words.includes('\n') || !tellsMore(error))) return words
+  try {
+    return inspect(error, INSPECT)
+  } catch {
+    return typeof stack === 'string' ? stack : words
+  }
+}
+
+/** @param {unknown} error whether anything but the message and the stack says what happened */
+function tellsMore(error) {
+  const name = read(error, 'name')
+  const constructed = read(read(error, 'constructor'), 'name')
+  return (
+    (typeof name === 'string' && name !== 'Error') ||
+    (typeof constructed === 'string' && constructed !== 'Error') ||
+    read(error, 'code') !== undefined ||
+    read(error, 'cause') !== undefined ||
+    Array.isArray(read(error, 'errors'))
+  )
+}
+
+/** The largest exit status a system reports: 32 bits on Windows. */
+const isExitCode = (/** @type {unknown} */ value) => Number.isInteger(value) && Math.abs(Number(value)) <= 0xffff_ffff
+
+/**
+ * @param {unknown} error
+ * @param {unknown} context
+ * @returns {Status}
+ */
+function statusOf(error, context) {
+  const carrier = error !== null && typeof error === 'object' && !(error instanceof Uint8Array) ? error : {}
+  const given = context !== null && typeof context === 'object' ? context : {}
+  const first = (/** @type {string[]} */ keys, /** @type {(value: unknown) => boolean} */ fits) =>
+    [given, carrier].flatMap((from) => keys.map((key) => read(from, key))).find(fits)
+  const exitCode = first(['exitCode', 'code', 'status'], isExitCode)
+  const signal = first(['signal', 'signalCode'], (value) => typeof value === 'string' && /^SIG[A-Z0-9]+$/.test(value))
+  const flag = (/** @type {string[]} */ ...keys) => first(keys, (value) => typeof value === 'boolean') === true
+  return {
+    ...(exitCode === undefined ? {} : { exitCode: exitCode | 0 }),
+    ...(signal === undefined ? {} : { signal }),
+    timedOut: flag('timedOut') || read(carrier, 'code') === 'ETIMEDOUT' && outputOf(carrier) !== undefined,
+    cancelled: flag('cancelled', 'isCanceled') || read(carrier, 'code') === 'ABORT_ERR',
+  }
+}
+
+module.exports = { inputOf, statusOf }

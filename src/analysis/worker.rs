@@ -1,0 +1,143 @@
+//! The thread that analyses what is too long to be read on the caller's: `plimsoll-analyze`.
+//!
+//! One for the process, started with the first job, and never in its way at the end. Jobs are done in
+//! order. At most [`MAX_JOBS`] jobs and [`MAX_BYTES`] of text wait; what is more is refused. A panic in a
+//! job is caught and told to whoever asked; the next job is done.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Jobs that wait.
+pub const MAX_JOBS: usize = 4096;
+/// Bytes of text that wait.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// Work to be done, and what to do when it panics.
+pub struct Job {
+    /// Bytes of text it carries.
+    pub bytes: usize,
+    /// The work.
+    pub work: Box<dyn FnOnce() + Send>,
+    /// Told instead of an outcome when the work panicked.
+    pub failed: Box<dyn FnOnce() + Send>,
+}
+
+/// Why a job was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// As much waits as may.
+    Full,
+    /// The thread could not be started.
+    NoThread,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+}
+
+/// The thread and its queue.
+#[derive(Default)]
+pub struct Worker {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    started: OnceLock<bool>,
+}
+
+static GLOBAL: OnceLock<Worker> = OnceLock::new();
+
+impl Worker {
+    /// The one of this process. Making it starts nothing.
+    pub fn global() -> &'static Worker {
+        GLOBAL.get_or_init(Worker::default)
+    }
+
+    /// Has a job done.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the job is dropped.
+    pub fn submit(&'static self, job: Job) -> Result<(), Refusal> {
+        let start = || {
+            let thread = std::thread::Builder::new().name("plimsoll-analyze".to_owned());
+            thread.spawn(move || self.run()).is_ok()
+        };
+        if !*self.started.get_or_init(start) {
+            return Err(Refusal::NoThread);
+        }
+        let mut queue = self.queue();
+        let full = queue.jobs.len() >= MAX_JOBS || queue.bytes + job.bytes > MAX_BYTES;
+        if full && !queue.jobs.is_empty() {
+            return Err(Refusal::Full);
+        }
+        queue.bytes += job.bytes;
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        loop {
+            let mut queue = self.queue();
+            let job = loop {
+                if let Some(job) = queue.jobs.pop_front() {
+                    queue.bytes -= job.bytes;
+                    break job;
+                }
+                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            };
+            drop(queue);
+            let Job { work, failed, .. } = job;
+            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                // Nobody is left to be told when telling fails too.
+                catch_unwind(AssertUnwindSafe(failed)).ok();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn job(bytes: usize, work: impl FnOnce() + Send + 'static) -> Job {
+        Job { bytes, work: Box::new(work), failed: Box::new(|| {}) }
+    }
+
+    #[test]
+    fn jobs_are_done_in_order_and_a_panic_harms_only_its_own() {
+        let worker: &'static Worker = Box::leak(Box::default());
+        let (tell, hear) = mpsc::channel();
+        let (first, failed, last) = (tell.clone(), tell.clone(), tell);
+        worker.submit(job(1, move || first.send("first").unwrap())).unwrap();
+        #[allow(clippy::panic)] // the subject of the test
+        let work = Box::new(|| std::panic::resume_unwind(Box::new("no")));
+        let failed = Box::new(move || failed.send("failed").unwrap());
+        worker.submit(Job { bytes: 1, work, failed }).unwrap();
+        worker.submit(job(1, move || last.send("last").unwrap())).unwrap();
+        assert_eq!(hear.iter().take(3).collect::<Vec<_>>(), ["first", "failed", "last"]);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let worker: &'static Worker = Box::leak(Box::default());
+        let (release, held) = mpsc::channel::<()>();
+        let (started, wait) = mpsc::channel();
+        let hold = move || {
+            started.send(()).unwrap();
+            held.recv().ok();
+        };
+        worker.submit(job(0, hold)).unwrap();
+        wait.recv().unwrap();
+        worker.submit(job(MAX_BYTES + 1, || {})).unwrap();
+        assert_eq!(worker.submit(job(1, || {})), Err(Refusal::Full));
+        drop(release);
+    }
+}
