@@ -178,3 +178,61 @@ pub(super) fn plain_word(text: &str) -> bool {
         && text.len() <= 200
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@/._-+:~^=".contains(&byte))
 }
+
+/// What any dialect must stand: its own words cut and mixed with others', in any order.
+#[cfg(test)]
+pub(super) mod harm {
+    use crate::analysis::dialect::Spec;
+    use proptest::prelude::*;
+
+    const GLUE: [&str; 28] = [
+        "",
+        " ",
+        "\t",
+        "    ",
+        ": ",
+        "{",
+        "}",
+        "{\"",
+        "\": \"",
+        "'",
+        "\"",
+        "\\",
+        "\\u",
+        "\\ud83d",
+        "429",
+        "é",
+        "漢字",
+        "\u{2009}",
+        "│ ",
+        "╰─▶ ",
+        "a.go:1:2: ",
+        "): ",
+        " deleted in ",
+        "(",
+        "]",
+        "try again in 1.5.5s",
+        "retry-after: 99999999999999999999",
+        "run `",
+    ];
+
+    /// Reads mixtures with every dialect of a family, past what it recognises.
+    pub(in crate::analysis::dialects) fn read_mixtures(specs: &'static [&'static Spec]) {
+        let mut words: Vec<&str> = GLUE.to_vec();
+        words.extend(specs.iter().flat_map(|spec| spec.markers.iter().copied()));
+        let word = proptest::sample::select(words);
+        let line = proptest::collection::vec(word, 0..6);
+        let text = proptest::collection::vec(line, 0..8);
+        proptest!(ProptestConfig::with_cases(400), |(text in text)| {
+            for spec in specs {
+                let mut dialect = (spec.start)();
+                let mut report = dialect.report();
+                for (number, line) in text.iter().enumerate() {
+                    report.at_line(number as u64 + 1);
+                    dialect.line(line.concat().replace('\n', "").trim_end(), &mut report);
+                }
+                dialect.finish(&mut report);
+            }
+        });
+    }
+}

@@ -11,7 +11,6 @@ mod uv;
 
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[
-    &resolvers::BROWSERS,
     &npm::SPEC,
     &npm_likes::PNPM,
     &npm_likes::YARN,
@@ -53,4 +52,12 @@ fn network_code(code: &str) -> bool {
         "ERR_TLS_CERT_ALTNAME_INVALID",
     ];
     CODES.contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn any_mixture_is_read_without_harm() {
+        crate::analysis::dialects::phrases::harm::read_mixtures(super::SPECS);
+    }
 }

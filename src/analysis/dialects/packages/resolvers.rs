@@ -285,29 +285,6 @@ pub(super) static SYSTEM: Spec = Spec {
     start: || SYSTEM_BOOK.start(),
 };
 
-/// Playwright without its browsers
-/// (<https://playwright.dev/docs/browsers>): every test fails for want of one download.
-static BROWSERS_BOOK: Book = Book {
-    tool: "playwright",
-    // It explains all failed tests of the run, and outweighs them.
-    rank: Rank::Build,
-    phrases: &[
-        Phrase::new("", Dependency)
-            .with(": Executable doesn't exist at ")
-            .fix("npx playwright install", "Download the browsers"),
-        Phrase::new("", Dependency)
-            .with("Host system is missing dependencies to run browsers")
-            .fix("npx playwright install-deps", "Install what browsers need"),
-    ],
-};
-
-pub(super) static BROWSERS: Spec = Spec {
-    name: "playwright-browsers",
-    markers: &["playwright install", "playwright test", "Playwright Team"],
-    recognises: |sample| sample.has("playwright install") && BROWSERS_BOOK.recognises(sample),
-    start: || BROWSERS_BOOK.start(),
-};
-
 #[cfg(test)]
 mod tests {
     use crate::analysis::analyze;

@@ -4,8 +4,8 @@
 use crate::analysis::dialect::Spec;
 use crate::analysis::dialects::phrases::{Book, Phrase};
 use crate::analysis::kind::Kind::{
-    Auth, BuildFailure, Dependency, NetworkError, Permission, RateLimit, ResourceExhaustion,
-    RuntimeError, Timeout,
+    Auth, BuildFailure, NetworkError, Permission, RateLimit, ResourceExhaustion, RuntimeError,
+    Timeout,
 };
 use crate::analysis::report::Rank;
 
@@ -18,7 +18,7 @@ static SSH_BOOK: Book = Book {
         Phrase::new("ssh: Could not resolve ", NetworkError),
         Phrase::new("ssh_exchange_identification: ", NetworkError),
         Phrase::new("Host key verification failed", Auth),
-        Phrase::new("Permission denied (publickey", Auth),
+        Phrase::new("", Auth).with("Permission denied (publickey"),
         Phrase::new("Permission denied, please try again", Auth),
         Phrase::new("Received disconnect from ", Auth).with("Too many authentication failures"),
         Phrase::new("kex_exchange_identification: ", NetworkError),
@@ -50,45 +50,20 @@ pub(super) static SSH: Spec = Spec {
     start: || SSH_BOOK.start(),
 };
 
-/// Docker (`cli/command`, the daemon's `errdefs`; <https://docs.docker.com/reference/api/engine/>) and
-/// BuildKit (`ERROR: failed to solve: …`).
+/// Docker's client and Compose (`cli/command`; <https://docs.docker.com/reference/api/engine/>); what the
+/// daemon answers is read by the dialect of daemons.
 static DOCKER_BOOK: Book = Book {
     tool: "docker",
     rank: Rank::Tool,
     phrases: &[
-        Phrase::new("Cannot connect to the Docker daemon at ", NetworkError)
+        Phrase::new("error during connect: ", NetworkError)
             .suggest("Start the Docker daemon, or correct DOCKER_HOST"),
-        Phrase::new("docker: Cannot connect to the Docker daemon", NetworkError)
-            .suggest("Start the Docker daemon, or correct DOCKER_HOST"),
-        Phrase::new("error during connect: ", NetworkError),
-        Phrase::new("permission denied while trying to connect to the Docker ", Permission),
-        Phrase::new("docker: permission denied while trying to connect", Permission),
-        Phrase::new("Got permission denied while trying to connect to the Docker ", Permission),
-        Phrase::new("", RateLimit).with("toomanyrequests: "),
-        Phrase::new("", Auth)
-            .with("Error response from daemon: pull access denied")
-            .fix("docker login", "Log in to the registry"),
-        Phrase::new("", Auth)
-            .with("Error response from daemon: unauthorized")
-            .fix("docker login", "Log in to the registry"),
+        Phrase::new("toomanyrequests: ", RateLimit),
         Phrase::new("denied: requested access to the resource is denied", Auth)
             .fix("docker login", "Log in to the registry"),
-        Phrase::new("", Dependency).with("Error response from daemon: manifest for "),
-        Phrase::new("", Dependency).with("Error response from daemon: No such image"),
-        Phrase::new("", ResourceExhaustion).with("write: no space left on device"),
-        Phrase::new("", NetworkError).with("Error response from daemon: Get \"http"),
-        Phrase::new("", NetworkError).with("port is already allocated"),
-        Phrase::new("Error response from daemon: ", RuntimeError),
-        Phrase::new("docker: Error response from daemon: ", RuntimeError),
+        Phrase::new("unauthorized: authentication required", Auth)
+            .fix("docker login", "Log in to the registry"),
         Phrase::new("Error: No such container: ", RuntimeError),
-        Phrase::new("ERROR: failed to solve: ", BuildFailure)
-            .with("did not complete successfully")
-            .wrapper(),
-        Phrase::new("ERROR: failed to solve: ", Dependency)
-            .with("failed to resolve source metadata"),
-        Phrase::new("ERROR: failed to solve: ", Auth).with("authorization failed"),
-        Phrase::new("ERROR: failed to solve: ", BuildFailure),
-        Phrase::new("ERROR: failed to build: ", BuildFailure),
         Phrase::new("executor failed running ", BuildFailure).wrapper(),
         Phrase::new("The command '/bin/sh -c ", BuildFailure)
             .with("returned a non-zero code")
@@ -101,13 +76,9 @@ static DOCKER_BOOK: Book = Book {
 pub(super) static DOCKER: Spec = Spec {
     name: "docker",
     markers: &[
-        "Docker daemon",
-        "response from daemon",
         "toomanyrequests: ",
-        "failed to solve: ",
-        "failed to build: ",
-        "port is already allocated",
         "requested access to the resource",
+        "unauthorized: authentication",
         "error during connect: ",
         "No such container: ",
         "executor failed running",
@@ -119,22 +90,14 @@ pub(super) static DOCKER: Spec = Spec {
     start: || DOCKER_BOOK.start(),
 };
 
-/// kubectl (`k8s.io/kubectl/pkg/cmd/util/helpers.go`, `StatusReason` of the API) and Helm.
+/// kubectl (`k8s.io/kubectl/pkg/cmd/util/helpers.go`) and Helm, without what the server answers.
 static KUBECTL_BOOK: Book = Book {
     tool: "kubectl",
     rank: Rank::Tool,
     phrases: &[
-        Phrase::new("The connection to the server ", NetworkError),
         Phrase::new("Unable to connect to the server: ", NetworkError),
-        Phrase::new("error: You must be logged in to the server", Auth),
-        Phrase::new("Error from server (Forbidden): ", Auth),
-        Phrase::new("Error from server (Unauthorized): ", Auth),
-        Phrase::new("Error from server (TooManyRequests): ", RateLimit),
-        Phrase::new("Error from server (Timeout): ", NetworkError),
-        Phrase::new("Error from server (ServiceUnavailable): ", NetworkError),
-        Phrase::new("Error from server (InternalError): ", NetworkError),
         Phrase::new("Error from server: etcdserver: ", NetworkError),
-        Phrase::new("Error from server (", RuntimeError),
+        Phrase::new("Error from server (InternalError): ", NetworkError),
         Phrase::new("error: the server doesn't have a resource type ", RuntimeError),
         Phrase::new("error: unable to recognize ", RuntimeError),
         Phrase::new("error: resource mapping not found for name: ", RuntimeError),
@@ -153,10 +116,9 @@ static KUBECTL_BOOK: Book = Book {
 pub(super) static KUBECTL: Spec = Spec {
     name: "kubectl",
     markers: &[
-        "connection to the server ",
         "connect to the server: ",
-        "logged in to the server",
-        "Error from server",
+        "Error from server: etcdserver",
+        "Error from server (InternalError)",
         "server doesn't have a resource",
         "error: unable to recognize ",
         "resource mapping not found",
@@ -174,49 +136,22 @@ pub(super) static KUBECTL: Spec = Spec {
     start: || KUBECTL_BOOK.start(),
 };
 
-/// PostgreSQL (`libpq`; error severities of its documentation, 55.8 and 19.3), MySQL
-/// (<https://dev.mysql.com/doc/mysql-errors/en/>), Redis (`server.c`, `redis-cli.c`) and MongoDB.
+/// Databases' drivers, which print their server's severity after words of their own: PostgreSQL
+/// (`libpq`, 55.8 of its documentation), Redis (`server.c`) and MongoDB.
 static DATABASE_BOOK: Book = Book {
     tool: "database",
     rank: Rank::Runtime,
     phrases: &[
-        Phrase::new("", Auth).with("FATAL:  password authentication failed for user"),
-        Phrase::new("", Auth).with("FATAL:  no pg_hba.conf entry for"),
-        Phrase::new("", Auth).with("FATAL:  Peer authentication failed for user"),
-        Phrase::new("", Auth).with("FATAL:  role \""),
-        Phrase::new("", Auth).with("fe_sendauth: no password supplied"),
-        Phrase::new("", ResourceExhaustion).with("FATAL:  sorry, too many clients already"),
-        Phrase::new("", ResourceExhaustion).with("FATAL:  remaining connection slots are reserved"),
-        Phrase::new("", NetworkError).with("FATAL:  the database system is "),
-        Phrase::new("", RuntimeError).with("FATAL:  database \""),
-        Phrase::new("psql: error: connection to server ", NetworkError),
+        Phrase::new("psql: ", Auth).with("authentication failed for user"),
+        Phrase::new("psql: ", NetworkError).with("FATAL:  the database system is "),
+        Phrase::new("FATAL:  the database system is ", NetworkError),
+        Phrase::new("FATAL:  sorry, too many clients already", ResourceExhaustion),
+        Phrase::new("FATAL:  remaining connection slots are reserved", ResourceExhaustion),
+        Phrase::new("psql: could not connect to server", NetworkError),
         Phrase::new("psql: error: could not connect to server", NetworkError),
         Phrase::new("psql: error: could not translate host name", NetworkError),
-        Phrase::new("psql: could not connect to server", NetworkError),
-        Phrase::new("pg_dump: error: connection to server ", NetworkError),
-        Phrase::new("psql:", RuntimeError).with(": ERROR:  "),
-        Phrase::new("ERROR:  permission denied for ", Permission),
         Phrase::new("ERROR:  canceling statement due to statement timeout", Timeout),
         Phrase::new("ERROR:  out of shared memory", ResourceExhaustion),
-        Phrase::new("ERROR:  ", RuntimeError),
-        Phrase::new("ERROR 1045 (28000)", Auth),
-        Phrase::new("ERROR 1044 (42000)", Auth),
-        Phrase::new("ERROR 1698 (28000)", Auth),
-        Phrase::new("ERROR 1040 ", ResourceExhaustion),
-        Phrase::new("ERROR 200", NetworkError).with(" (HY000)"),
-        Phrase::new("ERROR 2013 (", NetworkError),
-        Phrase::new("ERROR 1", RuntimeError).with("): "),
-        Phrase::new("Could not connect to Redis at ", NetworkError),
-        Phrase::new("(error) NOAUTH ", Auth),
-        Phrase::new("(error) WRONGPASS ", Auth),
-        Phrase::new("(error) NOPERM ", Auth),
-        Phrase::new("(error) OOM ", ResourceExhaustion),
-        Phrase::new("(error) LOADING ", NetworkError),
-        Phrase::new("(error) CLUSTERDOWN ", NetworkError),
-        Phrase::new("(error) READONLY ", RuntimeError),
-        Phrase::new("(error) MISCONF ", RuntimeError),
-        Phrase::new("(error) WRONGTYPE ", RuntimeError),
-        Phrase::new("(error) ERR ", RuntimeError),
         Phrase::new("NOAUTH Authentication required", Auth),
         Phrase::new("WRONGPASS invalid username-password pair", Auth),
         Phrase::new("MongoServerSelectionError: ", NetworkError),
@@ -229,18 +164,14 @@ static DATABASE_BOOK: Book = Book {
 pub(super) static DATABASE: Spec = Spec {
     name: "database",
     markers: &[
-        "FATAL:  ",
-        "fe_sendauth: ",
         "psql: ",
-        "psql:",
-        "pg_dump: error",
-        "ERROR:  ",
-        "ERROR 1",
-        "ERROR 2",
-        "connect to Redis at",
-        "(error) ",
-        "NOAUTH ",
-        "WRONGPASS ",
+        "FATAL:  the database system",
+        "FATAL:  sorry, too many",
+        "FATAL:  remaining connection",
+        "due to statement timeout",
+        "ERROR:  out of shared memory",
+        "NOAUTH Auth",
+        "WRONGPASS invalid",
         "MongoServer",
         "MongoNetwork",
     ],
@@ -316,16 +247,13 @@ mod tests {
                 "git@x.test: Permission denied (publickey).\nHost key verification failed.",
                 Kind::Auth,
             ),
-            ("docker: Error response from daemon: pull access denied for x", Kind::Auth),
-            ("Error from server (NotFound): pods \"x\" not found", Kind::RuntimeError),
+            ("denied: requested access to the resource is denied", Kind::Auth),
+            ("error: timed out waiting for the condition on pods/x", Kind::Timeout),
             (
                 "psql: error: connection to server at \"x\", port 5432 failed: FATAL:  password authentication failed for user \"a\"",
                 Kind::Auth,
             ),
-            (
-                "Could not connect to Redis at 127.0.0.1:6379: Connection refused",
-                Kind::NetworkError,
-            ),
+            ("NOAUTH Authentication required.", Kind::Auth),
             (
                 "An error occurred (ThrottlingException) when calling the X operation: Rate exceeded",
                 Kind::RateLimit,

@@ -22,3 +22,11 @@ pub(super) static SPECS: &[&Spec] = &[
     &answers::SPEC,
     &peers::SPEC,
 ];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn any_mixture_is_read_without_harm() {
+        crate::analysis::dialects::phrases::harm::read_mixtures(super::SPECS);
+    }
+}
