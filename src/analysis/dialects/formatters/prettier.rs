@@ -17,9 +17,16 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "prettier",
     markers: &["Code style issues ", "Checking formatting...", "checking code style in"],
-    recognises: |sample: &Sample| sample.lines().any(|line| line.starts_with('[') && marked(line)),
+    recognises,
     start: || Box::new(Prettier::default()),
 };
+
+fn recognises(sample: &Sample) -> bool {
+    let begun = sample.has_line_starting("Checking formatting...");
+    sample.lines().any(|line| {
+        line.starts_with('[') && (marked(line) || (begun && line.starts_with("[error] ")))
+    })
+}
 
 #[derive(Default)]
 struct Prettier {
@@ -65,7 +72,9 @@ impl Dialect for Prettier {
         if self.stated > report.errors {
             report.stated = Some(self.stated);
         }
-        if let Some(file) = &self.unformatted {
+        if let Some(file) = &self.unformatted
+            && report.kind == Kind::Formatting
+        {
             let command = "npx prettier --write .".to_owned();
             if !self.broken {
                 report.suggestion = Some(format!("Run: {command} (first: [warn] {file})"));
@@ -90,6 +99,7 @@ impl Prettier {
             }
             report.failed = true;
             report.quote(line);
+            self.plugin(text, report);
         } else {
             report.problem(&Problem { message: line, file, ..Problem::ERROR });
         }
@@ -97,6 +107,24 @@ impl Prettier {
         if report.suggestion.is_none() {
             report.suggestion = Some(format!("Correct this first: {text}"));
         }
+    }
+
+    /// `Cannot find package 'prettier-plugin-x' imported from /app/noop.js`.
+    fn plugin(&mut self, text: &str, report: &mut Report) {
+        let Some((_, rest)) = text
+            .split_once("Cannot find package '")
+            .or_else(|| text.split_once("Cannot find module '"))
+        else {
+            return;
+        };
+        let Some(name) = rest.split('\'').next().filter(|name| !name.starts_with(['.', '/']))
+        else {
+            return;
+        };
+        report.kind = Kind::Dependency;
+        let command = format!("npm install --save-dev {name}");
+        report.suggestion = Some(format!("Run: {command}"));
+        report.fix = Some(Fix { command, title: format!("Install {name}") });
     }
 
     /// `Code style issues found in 3 files. …`; `the above file` is one, when singular.

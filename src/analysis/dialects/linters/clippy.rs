@@ -15,16 +15,27 @@
 
 use super::super::location::{colons, number};
 use super::common::FirstWarning;
-use crate::analysis::dialect::{Dialect, Spec, always};
+use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Problem, Rank, Report, Severity};
+use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "clippy",
     markers: &["/rust-clippy/", "(clippy::", "-D clippy::", "`cargo clippy --fix"],
-    recognises: always,
+    recognises,
     start: || Box::new(Clippy::default()),
 };
+
+/// Sources may name lints too; here Clippy itself does.
+fn recognises(sample: &Sample) -> bool {
+    sample.lines().any(|line| {
+        let note = line.trim_ascii_start();
+        note.strip_prefix("= ").is_some_and(|text| {
+            linked(text).is_some() || noted(text).is_some_and(|lint| lint.starts_with("clippy::"))
+        }) || (line.starts_with("warning: `") && line.contains("(run `cargo clippy --fix"))
+    })
+}
 
 #[derive(Default)]
 struct Clippy {

@@ -8,7 +8,7 @@
 //! 29
 //! ```
 
-use super::super::location::colons;
+use super::super::location::{colons, number};
 use super::common::code_length;
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -17,9 +17,11 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "flake8",
-    markers: &[": E", ": W", ": F", ": C9", ": B", ": D", ": N8", ": S"],
+    markers: &[
+        ": E", ": W", ": F", ": C9", ": B", ": D", ": N8", ": S", " E5", " E3", " W2", " F4", " F8",
+    ],
     recognises,
-    start: || Box::new(Flake8),
+    start: || Box::new(Flake8::default()),
 };
 
 fn recognises(sample: &Sample) -> bool {
@@ -32,6 +34,9 @@ fn recognises(sample: &Sample) -> bool {
             return true;
         }
         found = true;
+    }
+    if sample.lines().any(|line| tallied(line).is_some_and(|(_, code, text)| is_own(code, text))) {
+        return true;
     }
     // Codes of plugins alone are flake8's when ruff's marks are absent.
     found
@@ -49,7 +54,14 @@ pub(super) fn is_own(code: &str, message: &str) -> bool {
         && !message.starts_with("f-string without")
 }
 
-struct Flake8;
+/// Codes of a table of totals that are remembered.
+const MAX_TALLIED: usize = 200;
+
+#[derive(Default)]
+struct Flake8 {
+    /// Totals by code, which count when the problems themselves are not printed (`-qq`).
+    tallied: Vec<(u32, String, String)>,
+}
 
 impl Dialect for Flake8 {
     fn report(&self) -> Report {
@@ -57,6 +69,14 @@ impl Dialect for Flake8 {
     }
 
     fn line(&mut self, line: &str, report: &mut Report) {
+        if line.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            && let Some((count, code, text)) = tallied(line)
+        {
+            if report.errors == 0 && self.tallied.len() < MAX_TALLIED {
+                self.tallied.push((count, code.to_owned(), text.to_owned()));
+            }
+            return;
+        }
         let Some((place, code, message)) = split(line) else { return };
         if report.first.is_none() {
             report.quote(&format!("{code} {message}"));
@@ -70,6 +90,26 @@ impl Dialect for Flake8 {
             ..Problem::ERROR
         });
     }
+
+    fn finish(&mut self, report: &mut Report) {
+        if report.errors > 0 {
+            return;
+        }
+        for (count, code, text) in &self.tallied {
+            report.quote(&format!("{code} {text}"));
+            let problem = Problem { code, message: text, ..Problem::ERROR };
+            report.tally(&problem, u64::from(*count));
+        }
+    }
+}
+
+/// `5     E302 expected 2 blank lines, found 1`.
+fn tallied(line: &str) -> Option<(u32, &str, &str)> {
+    let (count, rest) = number(line)?;
+    let rest = rest.strip_prefix(' ')?.trim_ascii_start();
+    let length = code_length(rest, 4, 4).filter(|length| *length > 2)?;
+    let (code, text) = rest.split_at(length);
+    Some((count, code, text.strip_prefix(' ')?))
 }
 
 type Found<'t> = (super::super::location::Place<'t>, &'t str, &'t str);
@@ -101,5 +141,13 @@ mod tests {
         assert_eq!(found.details.error_count, Some(2));
         assert_eq!(found.details.first_error.as_deref(), Some("F401 'json' imported but unused"));
         assert!(found.fix.is_none());
+    }
+
+    #[test]
+    fn totals_alone_are_read() {
+        let text = "4     E302 expected 2 blank lines, found 1\n2     W291 trailing whitespace\n";
+        let found = analyze(text, &Status::default(), None, 0);
+        assert_eq!((found.tool, found.details.error_count), ("flake8", Some(6)));
+        assert_eq!(found.details.errors_by_type["E302"], 4);
     }
 }

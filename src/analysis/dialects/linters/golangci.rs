@@ -1,4 +1,4 @@
-//! golangci-lint's default format (<https://golangci-lint.run/docs/configuration/file/#output-configuration>).
+//! golangci-lint's default format, and staticcheck's (<https://staticcheck.dev/docs/>), which is alike (<https://golangci-lint.run/docs/configuration/file/#output-configuration>).
 //!
 //! ```text
 //! main.go:10:2: Error return value of `f` is not checked (errcheck)
@@ -9,7 +9,7 @@
 //! ```
 
 use super::super::location::{Place, colons, number};
-use super::common::in_parentheses;
+use super::common::{code_length, in_parentheses};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report};
@@ -39,6 +39,9 @@ impl Dialect for Golangci {
             return;
         }
         let Some((place, message, code)) = split(line) else { return };
+        if code.starts_with(|first: char| first.is_ascii_uppercase()) {
+            report.tool = "staticcheck";
+        }
         report.quote(place.rest);
         report.problem(&Problem {
             code,
@@ -60,8 +63,11 @@ fn split(line: &str) -> Option<(Place<'_>, &str, &str)> {
     Some((place, message, linter))
 }
 
-/// Linters are named in one word of small letters and digits.
+/// Linters are named in one word of small letters and digits; staticcheck itself gives its codes.
 fn is_linter(text: &str) -> bool {
+    if let Some(length) = code_length(text, 2, 4) {
+        return length == text.len() && text.starts_with(['S', 'Q', 'U']) && length >= 5;
+    }
     (2..=30).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         && text.starts_with(|first: char| first.is_ascii_lowercase())

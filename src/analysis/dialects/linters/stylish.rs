@@ -91,6 +91,9 @@ fn eslint_cells(rest: &str) -> Option<Cells<'_>> {
     };
     let text = text.trim_ascii_start();
     // yamllint's table has its rules in parentheses.
+    if text.ends_with("(syntax)") {
+        return None;
+    }
     if text.ends_with(')') && text.rsplit_once("  (").is_some_and(|(_, end)| !end.contains(' ')) {
         return None;
     }
@@ -105,6 +108,10 @@ pub(super) struct Stylish {
     file: String,
     warning: FirstWarning,
     stated: (u64, u64),
+    /// Rows were read since the last total: one without any is another tool's.
+    rows: bool,
+    /// The last total was this tool's, and so is what it says of fixes after it.
+    totalled: bool,
 }
 
 impl Stylish {
@@ -115,11 +122,14 @@ impl Stylish {
             file: String::new(),
             warning: FirstWarning::default(),
             stated: (0, 0),
+            rows: false,
+            totalled: false,
         }
     }
 
     fn problem(&mut self, row: &Row<'_>, report: &mut Report) -> bool {
         let Some(Cells { severity, message, rule }) = (self.cells)(row.rest) else { return false };
+        self.rows = true;
         if severity == Severity::Warning {
             self.warning.note(message, report);
         }
@@ -145,6 +155,10 @@ impl Stylish {
         };
         let Some((_, rest)) = rest.split_once(", ") else { return };
         let warnings = number(rest).map_or(0, |(count, _)| count);
+        self.totalled = std::mem::take(&mut self.rows);
+        if !self.totalled {
+            return;
+        }
         self.stated.0 += u64::from(errors);
         self.stated.1 += u64::from(warnings);
     }
@@ -183,7 +197,9 @@ impl Dialect for Stylish {
                 }
                 if let Some(row) = row(start) {
                     self.problem(&row, report);
-                } else if let Some(count) = fixable(start) {
+                } else if self.totalled
+                    && let Some(count) = fixable(start)
+                {
                     *report.stated_fixable.get_or_insert(0) += count;
                 }
             }
