@@ -179,12 +179,13 @@ mod robustness {
                 }
                 dialect.finish(&mut report);
             }
-            crate::analysis::analyze(
+            let found = crate::analysis::analyze(
                 &lines.join("\n"),
                 &crate::analysis::status::Status::default(),
                 None,
                 3,
             );
+            prop_assert!(found.summary.chars().count() <= 500);
         }
     }
 }
