@@ -14,6 +14,7 @@
 
 use super::failures::{Cause, Failures, seen, settle, state};
 use super::pytest_lines::{listed, nothing_but_deselected, total};
+use super::unittest::is_link;
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
@@ -126,6 +127,11 @@ impl Dialect for Pytest {
             b'0'..=b'9' | b'n' if line.ends_with(['s', ')']) => self.total(line, report),
             b'[' if line.starts_with("[gw") => self.worker(line, report),
             b' ' => {}
+            // Of chained exceptions the last failed the test.
+            b'T' | b'D' if self.in_section && is_link(line) => {
+                self.heading =
+                    self.messages.pop().map(|(heading, _)| heading).or(self.heading.take());
+            }
             _ => {
                 if line.len() > 8 && line.ends_with("%]") {
                     self.progress(line, report);
