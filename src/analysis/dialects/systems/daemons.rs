@@ -252,7 +252,7 @@ mod tests {
             ),
             (
                 "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
-                Kind::NetworkError,
+                Kind::RuntimeError,
             ),
             (
                 "psql: error: connection to server at \"db\" (10.0.0.2), port 5432 failed: Connection refused",
