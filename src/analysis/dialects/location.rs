@@ -60,6 +60,19 @@ pub(super) fn parentheses(line: &str) -> Option<Place<'_>> {
     }
 }
 
+/// A text that is nothing but a place: `path:line:column` or `path:line`, as stack frames end.
+pub(super) fn whole(text: &str) -> Option<Place<'_>> {
+    let (rest, last) = text.rsplit_once(':')?;
+    let last: u32 = last.parse().ok()?;
+    if let Some((file, line)) = rest.rsplit_once(':')
+        && let Ok(line) = line.parse()
+        && !file.is_empty()
+    {
+        return Some(Place { file, line, column: last, rest: "" });
+    }
+    (!rest.is_empty()).then_some(Place { file: rest, line: last, column: 0, rest: "" })
+}
+
 /// A number, and what follows it.
 pub(super) fn number(text: &str) -> Option<(u32, &str)> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -106,5 +119,8 @@ mod tests {
             place("src/a(1).ts", 3, 4, "error TS1: x")
         );
         assert_eq!(parentheses("f(3)"), None);
+        assert_eq!(whole(r"C:\a.go:7"), place(r"C:\a.go", 7, 0, ""));
+        assert_eq!(whole("/a/b.rs:4:15"), place("/a/b.rs", 4, 15, ""));
+        assert_eq!(whole("a:b"), None);
     }
 }

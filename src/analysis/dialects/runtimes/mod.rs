@@ -2,5 +2,34 @@
 
 use crate::analysis::dialect::Spec;
 
+pub(super) mod classes;
+mod dotnet;
+mod go_panic;
+mod header;
+mod jvm;
+mod node;
+mod others;
+mod perl;
+mod php;
+mod plain;
+mod python;
+mod ruby;
+mod rust_panic;
+mod thrown;
+mod v8_memory;
+
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[];
+pub(super) static SPECS: &[&Spec] = &[
+    &v8_memory::SPEC,
+    &python::SPEC,
+    &node::SPEC,
+    &rust_panic::SPEC,
+    &go_panic::SPEC,
+    &jvm::SPEC,
+    &dotnet::SPEC,
+    &ruby::SPEC,
+    &php::SPEC,
+    &perl::SPEC,
+    &others::SPEC,
+    &plain::SPEC,
+];

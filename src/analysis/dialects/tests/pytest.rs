@@ -1,0 +1,366 @@
+//! pytest, all verbosities and traceback styles, with xdist, collection errors, usage errors and runs
+//! without any test
+//! (<https://docs.pytest.org/en/stable/how-to/output.html>, `src/_pytest/terminal.py`).
+//!
+//! ```text
+//! ____________ test_debit ____________                        sections FAILURES and ERRORS
+//! E       AssertionError: assert 300 == 200
+//! === short test summary info ===
+//! FAILED tests/test_a.py::test_debit - AssertionError: assert 300 == 200
+//! ERROR tests/test_b.py - ModuleNotFoundError: No module named 'x'
+//! === 6 failed, 4 passed, 1 error in 1.68s ===                without the rules under `-q`
+//! ```
+//! `-v` adds `tests/test_a.py::test_debit FAILED [ 15%]`, xdist `[gw0] [ 15%] FAILED tests/…`.
+
+use super::failures::{Cause, Failures, number_before, seen, settle, state};
+use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::kind::Kind;
+use crate::analysis::report::{Rank, Report};
+use crate::analysis::sample::Sample;
+
+pub(super) static SPEC: Spec = Spec {
+    name: "pytest",
+    markers: &[
+        "test session starts",
+        "short test summary info",
+        "= FAILURES =",
+        "= ERRORS =",
+        " failed in ",
+        " failed, ",
+        " passed in ",
+        " passed, ",
+        " error in ",
+        " errors in ",
+        "no tests ran",
+        "pytest: error: ",
+        "ImportError while loading conftest",
+        "INTERNALERROR> ",
+        "\nFAILED ",
+    ],
+    recognises,
+    start: || Box::new(Pytest::default()),
+};
+
+fn recognises(sample: &Sample) -> bool {
+    sample.has("pytest: error: ")
+        || sample.has_line_starting("ImportError while loading conftest")
+        || sample.has_line_starting("INTERNALERROR> ")
+        || sample.lines().any(|line| match line.as_bytes().first() {
+            Some(b'=') => {
+                let words = line.trim_matches('=').trim();
+                matches!(
+                    words,
+                    "test session starts" | "short test summary info" | "FAILURES" | "ERRORS"
+                ) || total(words).is_some()
+            }
+            Some(b'0'..=b'9' | b'n') => total(line).is_some(),
+            Some(b'F') => listed(line, "FAILED ").is_some_and(|(id, _)| id.contains(".py::")),
+            _ => false,
+        })
+}
+
+/// Messages of failures remembered by their headings, to complete what the list at the end cuts.
+const MAX_MESSAGES: usize = 20;
+
+#[derive(Default)]
+struct Pytest {
+    /// From the list at the end.
+    listed: Failures,
+    /// From the lines of `-v`.
+    told: Failures,
+    /// From the headings of the sections.
+    headed: Failures,
+    /// Headings and the first `E` line below each.
+    messages: Vec<(String, String)>,
+    /// The heading whose message comes.
+    heading: Option<String>,
+    /// In the section of failures or errors.
+    in_section: bool,
+    /// The first failure and the first error of the list; failures are listed first.
+    first: Option<String>,
+    /// What went wrong before any test ran.
+    cause: Cause,
+}
+
+impl Dialect for Pytest {
+    fn report(&self) -> Report {
+        Report::new("pytest", Kind::TestFailure, Rank::Diagnostics)
+    }
+
+    fn line(&mut self, line: &str, report: &mut Report) {
+        let Some(first) = line.bytes().next() else { return };
+        match first {
+            b'=' => self.rule(line.trim_matches('=').trim(), report),
+            b'_' if self.in_section => self.heading(line, report),
+            b'E' if line.starts_with("E  ") => self.message(line.get(1..).unwrap_or_default()),
+            b'E' => {
+                if let Some((id, reason)) = listed(line, "ERROR ") {
+                    self.list("ERROR ", id, reason, report);
+                } else if let Some(words) = line.strip_prefix("ERROR: ") {
+                    if !words.starts_with("usage: ") {
+                        self.cause.begin(line, report);
+                    }
+                    report.failed = true;
+                }
+            }
+            b'F' => {
+                if let Some((id, reason)) = listed(line, "FAILED ") {
+                    self.list("FAILED ", id, reason, report);
+                }
+            }
+            b'I' if line.starts_with("ImportError while loading conftest") => {
+                report.failed = true;
+                self.cause.begin(line, report);
+            }
+            b'I' if line.starts_with("INTERNALERROR> ") => self.internal(line, report),
+            b'!' => self.interrupted(line.trim_matches('!').trim(), report),
+            b'0'..=b'9' | b'n' if line.ends_with(['s', ')']) => self.total(line, report),
+            b'[' if line.starts_with("[gw") => self.worker(line, report),
+            b' ' => {}
+            _ => {
+                if line.len() > 8 && line.ends_with("%]") {
+                    self.progress(line, report);
+                } else if memchr::memmem::find(line.as_bytes(), b"pytest: error: ").is_some() {
+                    report.failed = true;
+                    self.cause.begin(line, report);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, report: &mut Report) {
+        Failures::tell_best(&[&self.listed, &self.told, &self.headed], report);
+        match (&self.first, self.messages.first()) {
+            (Some(first), _) => report.quote(first),
+            (None, Some((heading, message))) if report.errors > 0 => {
+                report.quote(&format!("{heading} - {message}"));
+            }
+            _ => {}
+        }
+        self.cause.tell(report);
+        settle(report);
+        if report.first.is_none()
+            && let Some(name) = self.told.first().or(self.headed.first())
+        {
+            report.quote(&format!("FAILED {name}"));
+        }
+        if report.failed && report.errors == 0 && report.stated == Some(0) {
+            report.quote("no tests ran");
+        } else if report.failed && report.errors == 0 && report.stated.is_none() {
+            report.errors = 1;
+        }
+    }
+}
+
+impl Pytest {
+    /// Words within a rule of `=`: a section's title or the total.
+    fn rule(&mut self, words: &str, report: &mut Report) {
+        match words {
+            "FAILURES" | "ERRORS" => self.in_section = true,
+            _ => {
+                if words.ends_with(['s', ')']) {
+                    self.total(words, report);
+                }
+                self.in_section = false;
+            }
+        }
+        self.heading = None;
+    }
+
+    fn total(&mut self, words: &str, report: &mut Report) {
+        let Some(count) = total(words) else { return };
+        state(report, count);
+        if count > 0 {
+            seen(report);
+        } else if words.starts_with("no tests ran") || nothing_but_deselected(words) {
+            report.failed = true;
+            self.cause.begin(words, report);
+            seen(report);
+        }
+    }
+
+    /// `_____ TestA.test_b _____`, `____ ERROR at setup of test_c ____`.
+    fn heading(&mut self, line: &str, report: &mut Report) {
+        let words = line.trim_matches('_').trim();
+        // Entries of one traceback are parted by `_ _ _ _`.
+        if words.is_empty() || words.starts_with("_ ") || !line.starts_with("__") {
+            return;
+        }
+        self.headed.add(words, "", report);
+        let name = words
+            .strip_prefix("ERROR at ")
+            .and_then(|rest| rest.split_once(" of "))
+            .map_or(words, |(_, name)| name);
+        self.heading = Some(name.strip_prefix("ERROR collecting ").unwrap_or(name).to_owned());
+    }
+
+    fn message(&mut self, text: &str) {
+        if self.cause.is_open() && self.cause.is_bare() {
+            self.cause.piece(text);
+        }
+        if let Some(heading) = self.heading.take()
+            && self.messages.len() < MAX_MESSAGES
+        {
+            self.messages.push((heading, text.trim().to_owned()));
+        }
+    }
+
+    fn list(&mut self, word: &str, id: &str, reason: &str, report: &mut Report) {
+        let file = id.split("::").next().unwrap_or(id);
+        self.listed.add(id, file, report);
+        // Failures stand before errors; a collection error stands alone.
+        if self.first.is_none() {
+            let reason = self.whole_reason(id, reason);
+            let mark = if reason.is_empty() { "" } else { " - " };
+            self.first = Some(format!("{word}{id}{mark}{reason}"));
+        }
+    }
+
+    /// The reason in the list is cut to the terminal's width, or left out; the section has it whole.
+    fn whole_reason<'r>(&'r self, id: &str, reason: &'r str) -> &'r str {
+        let start = reason.strip_suffix("...").unwrap_or(reason);
+        if !reason.is_empty() && start.len() == reason.len() {
+            return reason;
+        }
+        let name = id.split_once("::").map_or(id, |(_, name)| name).replace("::", ".");
+        self.messages
+            .iter()
+            .find(|(heading, message)| *heading == name && message.starts_with(start))
+            .map_or(reason, |(_, message)| message)
+    }
+
+    /// `tests/test_a.py::test_b FAILED [ 15%]`.
+    fn progress(&mut self, line: &str, report: &mut Report) {
+        let Some((head, _)) = line.rsplit_once('[') else { return };
+        let head = head.trim_end();
+        let Some(id) = head.strip_suffix(" FAILED").or_else(|| head.strip_suffix(" ERROR")) else {
+            return;
+        };
+        if let Some((file, _)) = id.split_once("::") {
+            self.told.add(id, file, report);
+        }
+    }
+
+    /// `[gw0] [ 15%] FAILED tests/test_a.py::test_b`.
+    fn worker(&mut self, line: &str, report: &mut Report) {
+        let Some((_, rest)) = line.split_once("%] ") else { return };
+        let id = rest.strip_prefix("FAILED ").or_else(|| rest.strip_prefix("ERROR "));
+        if let Some(id) = id
+            && let Some((file, _)) = id.split_once("::")
+        {
+            self.told.add(id.trim_end(), file, report);
+        }
+    }
+
+    /// pytest's own failure: the traceback's last line says why.
+    fn internal(&mut self, line: &str, report: &mut Report) {
+        report.failed = true;
+        seen(report);
+        let text = line.get("INTERNALERROR> ".len()..).unwrap_or_default();
+        let exception = !text.starts_with(' ')
+            && text.split([':', ' ']).next().is_some_and(|name| {
+                name.ends_with("Error") || name.ends_with("Exception") || name.ends_with("Exit")
+            });
+        if exception && text != "INTERNALERROR" {
+            report.requote(line);
+        }
+    }
+
+    /// `!!!! Interrupted: 1 error during collection !!!!`, `!!!! KeyboardInterrupt !!!!`.
+    fn interrupted(&mut self, words: &str, report: &mut Report) {
+        if words.starts_with("_pytest.outcomes.Exit: ") || words == "KeyboardInterrupt" {
+            report.failed = true;
+            self.cause.begin(words, report);
+        }
+    }
+}
+
+/// `FAILED path::name - reason`, `ERROR path`.
+fn listed<'l>(line: &'l str, word: &str) -> Option<(&'l str, &'l str)> {
+    let rest = line.strip_prefix(word)?;
+    let (id, reason) = rest.split_once(" - ").unwrap_or((rest, ""));
+    let file = id.split("::").next()?;
+    let path = file.rsplit('/').next()?;
+    (!id.is_empty()
+        && (id.contains("::") || path.contains('.') && !id.contains(' ')))
+    .then_some((id, reason))
+}
+
+/// Failed and errored tests of `6 failed, 4 passed, 1 error in 1.68s` or `no tests ran in 0.65s`.
+fn total(words: &str) -> Option<u64> {
+    let (counts, time) = words.rsplit_once(" in ")?;
+    let seconds = time.split_once(" (").map_or(time, |(seconds, _)| seconds).strip_suffix('s')?;
+    if !seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') || seconds.is_empty() {
+        return None;
+    }
+    let mut known = false;
+    for count in counts.split(", ") {
+        let (number, word) = count.split_once(' ')?;
+        known = match word {
+            "passed" | "failed" | "skipped" | "deselected" | "xfailed" | "xpassed" | "error"
+            | "errors" | "warning" | "warnings" | "rerun" | "subtests passed"
+            | "subtests failed" => number.bytes().all(|byte| byte.is_ascii_digit()),
+            "tests ran" => number == "no",
+            _ => false,
+        };
+        if !known {
+            return None;
+        }
+    }
+    known.then(|| {
+        let failed = number_before(counts, " failed").unwrap_or(0);
+        failed + number_before(counts, " error").unwrap_or(0)
+    })
+}
+
+/// A run whose every test was left out by `-k` or `-m` fails as one without tests.
+fn nothing_but_deselected(words: &str) -> bool {
+    words.rsplit_once(" in ").is_some_and(|(counts, _)| {
+        counts.split(", ").all(|count| count.ends_with(" deselected") || count.contains(" warning"))
+            && counts.contains(" deselected")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::{Analysis, analyze, status::Status};
+
+    fn read(text: &str) -> Analysis {
+        analyze(text, &Status::default(), None, 0)
+    }
+
+    #[test]
+    fn the_total_wins_and_the_cut_reason_is_completed() {
+        let found = read(
+            "============================= test session starts ==============================\n\
+             collected 3 items\n\n\
+             =================================== FAILURES ===================================\n\
+             __________________________________ TestA.test_b ________________________________\n\n\
+             E       ValueError: a reason that is long enough to be cut\n\n\
+             =========================== short test summary info ============================\n\
+             FAILED a/test_a.py::TestA::test_b - ValueError: a reason that is lo...\n\
+             ==================== 2 failed, 1 passed, 1 error in 0.12s =====================\n",
+        );
+        assert_eq!(found.details.error_count, Some(3));
+        assert_eq!(
+            found.details.first_error.as_deref(),
+            Some("FAILED a/test_a.py::TestA::test_b - ValueError: a reason that is long enough to be cut")
+        );
+        assert_eq!(found.details.affected_files, ["a/test_a.py"]);
+    }
+
+    #[test]
+    fn a_run_that_passes_is_no_failure() {
+        let found = read("....                                      [100%]\n4 passed, 1 warning in 0.02s\n");
+        assert_eq!(found.kind, crate::analysis::kind::Kind::Unknown);
+    }
+
+    #[test]
+    fn wrong_arguments_are_quoted() {
+        let found = read("ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --x\n  inifile: None\n");
+        assert_eq!(
+            found.details.first_error.as_deref(),
+            Some("pytest: error: unrecognized arguments: --x")
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Pyright and basedpyright (<https://microsoft.github.io/pyright/#/command-line>,
+//! `packages/pyright-internal/src/pyright.ts`).
+//!
+//! ```text
+//! /app/inventory/cli.py
+//!   /app/inventory/cli.py:10:36 - error: No parameter named "strict" (reportCallIssue)
+//!   /app/inventory/cli.py:13:12 - error: Type "…" is not assignable to return type "int"
+//!     "…" is not assignable to "int" (reportReturnType)
+//! 9 errors, 0 warnings, 0 informations
+//! ```
+
+use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::dialects::location::{Place, colons};
+use crate::analysis::kind::Kind;
+use crate::analysis::report::{Problem, Rank, Report, Severity};
+use crate::analysis::sample::Sample;
+
+pub(super) static SPEC: Spec = Spec {
+    name: "pyright",
+    markers: &[" - error: ", " - warning: ", "No source files found."],
+    recognises,
+    start: || Box::new(Pyright::default()),
+};
+
+fn recognises(sample: &Sample) -> bool {
+    sample.has_line_starting("No source files found.\n")
+        || sample.lines().any(|line| diagnostic(line).is_some())
+}
+
+/// A diagnostic whose code may stand lines below.
+struct Open {
+    severity: Severity,
+    file: String,
+    line: u32,
+    column: u32,
+    message: String,
+    code: String,
+}
+
+#[derive(Default)]
+struct Pyright {
+    open: Option<Open>,
+    first_warning: String,
+}
+
+impl Dialect for Pyright {
+    fn report(&self) -> Report {
+        Report::new("pyright", Kind::Typecheck, Rank::Diagnostics)
+    }
+
+    fn line(&mut self, line: &str, report: &mut Report) {
+        if line.starts_with("  ") {
+            if let Some((severity, place)) = diagnostic(line) {
+                self.flush(report);
+                self.begin(severity, place);
+            } else if let Some(open) = &mut self.open
+                && open.code.is_empty()
+                && let Some((_, code)) = coded(line)
+            {
+                code.clone_into(&mut open.code);
+            }
+            return;
+        }
+        self.flush(report);
+        if line == "No source files found." {
+            report.failed = true;
+            report.quote(line);
+            report.summary = Some("pyright checked nothing: No source files found.".to_owned());
+        }
+    }
+
+    fn finish(&mut self, report: &mut Report) {
+        self.flush(report);
+        if report.errors == 0 && report.warnings > 0 {
+            let noun = if report.warnings == 1 { "warning" } else { "warnings" };
+            let first = &self.first_warning;
+            report.summary = Some(format!("{} type {noun}, first: {first}", report.warnings));
+        }
+    }
+}
+
+impl Pyright {
+    fn begin(&mut self, severity: Severity, place: Place<'_>) {
+        let (message, code) = coded(place.rest).unwrap_or((place.rest, ""));
+        self.open = Some(Open {
+            severity,
+            file: place.file.to_owned(),
+            line: place.line,
+            column: place.column,
+            message: message.to_owned(),
+            code: code.to_owned(),
+        });
+    }
+
+    fn flush(&mut self, report: &mut Report) {
+        let Some(open) = self.open.take() else { return };
+        let Open { severity, file, line, column, message, code } = &open;
+        let quoted = if code.is_empty() { message.clone() } else { format!("{message} ({code})") };
+        let (line, column) = (*line, *column);
+        if *severity == Severity::Error {
+            report.quote(&quoted);
+            report.problem(&Problem { code, message, file, line, column, ..Problem::ERROR });
+            return;
+        }
+        // Codes and files are those of what fails the run.
+        if self.first_warning.is_empty() {
+            self.first_warning = quoted;
+        }
+        report.problem(&Problem {
+            severity: Severity::Warning,
+            message: &open.message,
+            ..Problem::ERROR
+        });
+    }
+}
+
+/// `  /app/a.py:10:36 - error: rest`.
+fn diagnostic(line: &str) -> Option<(Severity, Place<'_>)> {
+    let text = line.strip_prefix("  ")?;
+    if text.starts_with(' ') {
+        return None;
+    }
+    memchr::memmem::find(text.as_bytes(), b" - ")?;
+    let place = colons(text)?;
+    let rest = place.rest.strip_prefix("- ")?;
+    let (severity, rest) = match (rest.strip_prefix("error: "), rest.strip_prefix("warning: ")) {
+        (Some(rest), _) => (Severity::Error, rest),
+        (None, Some(rest)) => (Severity::Warning, rest),
+        (None, None) => return None,
+    };
+    Some((severity, Place { rest, ..place }))
+}
+
+/// Message and code of `message (reportCallIssue)`.
+fn coded(text: &str) -> Option<(&str, &str)> {
+    let (message, code) = text.strip_suffix(')')?.rsplit_once('(')?;
+    let shaped = code.starts_with("report") && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    shaped.then_some((message.trim_end(), code))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::{analyze, status::Status};
+
+    #[test]
+    fn codes_on_later_lines_belong_to_the_diagnostic() {
+        let found = analyze(
+            "C:\\app\\a.py\n  C:\\app\\a.py:3:5 - error: Type \"int\" is not assignable to type \"str\"\n    \"int\" is not assignable to \"str\" (reportAssignmentType)\n\
+             \x20 C:\\app\\a.py:9:5 - warning: Import \"x\" could not be resolved from source (reportMissingModuleSource)\n1 error, 1 warning, 0 informations\n",
+            &Status::default(),
+            None,
+            0,
+        );
+        assert_eq!(found.details.error_count, Some(1));
+        assert_eq!(found.details.warning_count, Some(1));
+        assert_eq!(found.details.errors_by_type.get("reportAssignmentType"), Some(&1));
+        assert_eq!(found.details.affected_files, [r"C:\app\a.py"]);
+    }
+
+    #[test]
+    fn warnings_alone_are_not_called_errors() {
+        let found = analyze(
+            "/a.py\n  /a.py:1:1 - warning: Stub file not found (reportMissingTypeStubs)\n0 errors, 1 warning, 0 informations\n",
+            &Status::default(),
+            None,
+            0,
+        );
+        assert_eq!(found.summary, "1 type warning, first: Stub file not found (reportMissingTypeStubs)");
+    }
+}
