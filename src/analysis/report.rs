@@ -206,17 +206,23 @@ impl Report {
 
     /// Counts a problem under its code and file, and quotes the first error unless one is quoted.
     pub fn problem(&mut self, problem: &Problem<'_>) {
+        self.count_code(problem);
+        self.file(problem.file);
+        if problem.severity == Severity::Error {
+            self.quote(problem.message);
+        }
+        self.aside(problem);
+    }
+
+    /// Counts and remembers a problem that is beside the failure, such as a compiler's warning next to its
+    /// errors: neither its code nor its file is said to be affected.
+    pub fn aside(&mut self, problem: &Problem<'_>) {
         match problem.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
         }
         if problem.fixable {
             self.fixable += 1;
-        }
-        self.count_code(problem);
-        self.file(problem.file);
-        if problem.severity == Severity::Error {
-            self.quote(problem.message);
         }
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Located {
