@@ -20,7 +20,12 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "cargo test",
-    markers: &["test result: FAILED", " ... FAILED", "error: test failed, to rerun", " stdout ----"],
+    markers: &[
+        "test result: FAILED",
+        " ... FAILED",
+        "error: test failed, to rerun",
+        " stdout ----",
+    ],
     recognises,
     start: || Box::new(CargoTest::default()),
 };
@@ -85,7 +90,8 @@ impl Dialect for CargoTest {
                 if self.cause.is_open() && (self.panicked || first == b'E' || first == b'e') {
                     // An `Err` of a test is printed as `Error: …`; doc tests that do not compile as
                     // the compiler's own errors.
-                    let told = self.panicked || line.starts_with("Error: ") || line.starts_with("error");
+                    let told =
+                        self.panicked || line.starts_with("Error: ") || line.starts_with("error");
                     if told {
                         self.cause.piece(line);
                         self.panicked = false;
@@ -188,7 +194,8 @@ impl CargoTest {
 
     /// `note: test did not panic as expected at src/lib.rs:16:8`.
     fn note(&mut self, line: &str, report: &mut Report) {
-        if !line.starts_with("note: test did not panic") && !line.starts_with("note: panic did not") {
+        if !line.starts_with("note: test did not panic") && !line.starts_with("note: panic did not")
+        {
             return;
         }
         if self.cause.is_open() && self.cause.is_bare() {
@@ -237,7 +244,9 @@ mod tests {
         assert_eq!(found.details.affected_files, ["src/parse.rs", "tests/it.rs"]);
         assert_eq!(
             found.details.first_error.as_deref(),
-            Some("a - panicked at src/parse.rs:4:9, assertion `left == right` failed, left: 1, right: 2")
+            Some(
+                "a - panicked at src/parse.rs:4:9, assertion `left == right` failed, left: 1, right: 2"
+            )
         );
     }
 

@@ -28,6 +28,16 @@ impl Failures {
         }
     }
 
+    /// Forgets the last, which turned out to be none of its own.
+    pub(super) fn drop_last(&mut self) {
+        if self.count > 0 {
+            if self.names.len() as u64 == self.count {
+                self.names.pop();
+            }
+            self.count -= 1;
+        }
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.count
     }
@@ -81,6 +91,11 @@ impl Cause {
         self.pieces == 0
     }
 
+    /// Whether there is none yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Adds a piece of its message.
     pub(super) fn piece(&mut self, text: &str) {
         let text = text.trim();
@@ -109,8 +124,17 @@ impl Cause {
 
     fn push(&mut self, text: &str) {
         let room = MAX_CAUSE.saturating_sub(self.text.len());
-        self.text.push_str(&text[..text.floor_char_boundary(room)]);
+        self.text.push_str(fitting(text, room));
     }
+}
+
+/// As much of a text as has at most these bytes.
+pub(super) fn fitting(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// Remembers that the failure is first told in the line being read.

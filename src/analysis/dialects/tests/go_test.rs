@@ -7,7 +7,7 @@
 //!     --- FAIL: TestPer/case#01 (0.00s)
 //!         rate_test.go:9: Per(5,2) = 2, want 3          under `-v` before the heading
 //! FAIL
-//! FAIL	example.com/t/rate	0.002s
+//! FAIL    example.com/t/rate    0.002s
 //! ```
 
 use super::failures::{Cause, Failures, seen, settle, without_duration};
@@ -134,7 +134,9 @@ impl GoTest {
             return;
         }
         if self.testify {
-            if let Some(message) = text.strip_prefix("Error:").filter(|rest| rest.starts_with([' ', '\t'])) {
+            if let Some(message) =
+                text.strip_prefix("Error:").filter(|rest| rest.starts_with([' ', '\t']))
+            {
                 self.cause.piece(message);
                 self.testify = false;
             } else if text.starts_with("Test:") {
@@ -161,12 +163,13 @@ impl GoTest {
         text.clone_into(&mut self.printed);
     }
 
-    /// `FAIL	example.com/t/rate	0.002s`: a package that failed, with or without tests that did.
+    /// `FAIL    example.com/t/rate    0.002s`: a package that failed, with or without tests that did.
     fn package(&mut self, name: &str, report: &mut Report) {
         report.failed = true;
         if self.of_package == 0 {
             self.failures.add(name, "", report);
-            let head = if self.panic.is_empty() { format!("FAIL {name}") } else { self.panic.clone() };
+            let head =
+                if self.panic.is_empty() { format!("FAIL {name}") } else { self.panic.clone() };
             self.cause.begin(&head, report);
             self.take_printed(report);
         }
@@ -183,10 +186,11 @@ impl GoTest {
     }
 }
 
-/// The package of `FAIL	example.com/t/rate	0.002s`; those that do not build have no time.
+/// The package of `FAIL    example.com/t/rate    0.002s`; those that do not build have no time.
 fn package(line: &str) -> Option<&str> {
     let (name, time) = line.strip_prefix("FAIL\t")?.split_once('\t')?;
-    time.strip_suffix('s').is_some_and(|time| time.starts_with(|first: char| first.is_ascii_digit()))
+    time.strip_suffix('s')
+        .is_some_and(|time| time.starts_with(|first: char| first.is_ascii_digit()))
         .then_some(name)
 }
 

@@ -139,7 +139,9 @@ impl GradleTest {
         };
         let Some((file, _)) = place.split_once(':') else { return };
         let source = [".java", ".kt", ".groovy", ".scala"].iter().any(|end| file.ends_with(end));
-        let library = text.contains("org.junit") || text.contains("java.base/") || text.contains("org.opentest4j.A") && text.starts_with("at ");
+        let library = text.contains("org.junit")
+            || text.contains("java.base/")
+            || text.contains("org.opentest4j.A") && text.starts_with("at ");
         if source && (!library || !text.starts_with("at ")) {
             report.file(file);
             self.unplaced = false;

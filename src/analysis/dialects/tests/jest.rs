@@ -42,9 +42,9 @@ fn recognises(sample: &Sample) -> bool {
         || sample.has_line_starting("Jest: \"")
         || sample.lines().any(|line| {
             line.strip_prefix("Test Suites: ").is_some_and(|rest| rest.ends_with(" total"))
-                || line.strip_prefix("  ● ").is_some_and(|name| {
-                    name.contains(" › ") || name == "Test suite failed to run"
-                })
+                || line
+                    .strip_prefix("  ● ")
+                    .is_some_and(|name| name.contains(" › ") || name == "Test suite failed to run")
         })
 }
 
@@ -171,7 +171,9 @@ impl Jest {
         let told = matches!(self.block, Block::Pass | Block::Again)
             || name == "Console"
             || name.starts_with(' ')
-            || self.block == Block::Unknown && !name.contains(" › ") && !name.starts_with("Test suite failed");
+            || self.block == Block::Unknown
+                && !name.contains(" › ")
+                && !name.starts_with("Test suite failed");
         if told {
             self.cause.close();
             return;
@@ -240,7 +242,9 @@ mod tests {
         assert_eq!(found.details.affected_files, ["src/sum.test.ts"]);
         assert_eq!(
             found.details.first_error.as_deref(),
-            Some("● sum › adds - expect(received).toBe(expected) // Object.is equality, Expected: 4, Received: 3")
+            Some(
+                "● sum › adds - expect(received).toBe(expected) // Object.is equality, Expected: 4, Received: 3"
+            )
         );
     }
 
@@ -251,13 +255,20 @@ mod tests {
              Test Suites: 1 failed, 1 total\nTests:       0 total\n",
         );
         assert_eq!((found.kind, found.details.error_count), (Kind::TestFailure, Some(1)));
-        assert!(found.details.first_error.is_some_and(|first| first.contains("Cannot find module './b'")));
+        assert!(
+            found
+                .details
+                .first_error
+                .is_some_and(|first| first.contains("Cannot find module './b'"))
+        );
         assert_eq!(found.details.affected_files, ["src/a.test.js"]);
     }
 
     #[test]
     fn what_passing_tests_print_is_no_failure() {
-        let found = read("PASS a.test.js\n  ● Console\n\n    console.error\n      Error: x\n\nTest Suites: 1 passed, 1 total\nTests:       2 passed, 2 total\n");
+        let found = read(
+            "PASS a.test.js\n  ● Console\n\n    console.error\n      Error: x\n\nTest Suites: 1 passed, 1 total\nTests:       2 passed, 2 total\n",
+        );
         assert_eq!(found.kind, Kind::Unknown);
     }
 }

@@ -140,7 +140,9 @@ impl Mocha {
             return;
         }
         // Tests run with a `Context`; a timeout names its file.
-        let place = if text.starts_with("at ") && memchr::memmem::find(text.as_bytes(), b"Context.").is_some() {
+        let place = if text.starts_with("at ")
+            && memchr::memmem::find(text.as_bytes(), b"Context.").is_some()
+        {
             text.rsplit_once('(').map(|(_, place)| place.trim_end_matches(')'))
         } else if text.starts_with("Error: Timeout of ") {
             text.rsplit_once(" (").and_then(|(_, place)| place.strip_suffix(')'))
@@ -165,7 +167,11 @@ impl Mocha {
 fn without_position(place: &str) -> &str {
     let cut = |text: &'_ str| -> usize {
         match text.rsplit_once(':') {
-            Some((head, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => head.len(),
+            Some((head, digits))
+                if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                head.len()
+            }
             _ => text.len(),
         }
     };

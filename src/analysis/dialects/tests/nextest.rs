@@ -26,9 +26,10 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     sample.lines().any(|line| {
         status(line).is_some()
-            || line.trim_start().strip_prefix("Summary [").is_some_and(|rest| {
-                rest.contains(" tests run: ") || rest.contains(" test run: ")
-            })
+            || line
+                .trim_start()
+                .strip_prefix("Summary [")
+                .is_some_and(|rest| rest.contains(" tests run: ") || rest.contains(" test run: "))
     })
 }
 
@@ -86,10 +87,10 @@ impl Dialect for Nextest {
         if self.panicked {
             self.cause.piece(text);
             self.panicked = false;
-        } else if text.starts_with("left: ") || text.starts_with("right: ") {
-            self.cause.piece(text);
-        } else if self.cause.is_bare()
-            && (text.starts_with("Error: ") || text.starts_with("(test aborted "))
+        } else if text.starts_with("left: ")
+            || text.starts_with("right: ")
+            || self.cause.is_bare()
+                && (text.starts_with("Error: ") || text.starts_with("(test aborted "))
         {
             self.cause.piece(text);
         }

@@ -43,6 +43,8 @@ struct NodeTest {
     cause: Cause,
     told_cause: Cause,
     cancelled: u64,
+    /// The failure being listed has no file yet.
+    unplaced: bool,
 }
 
 impl Dialect for NodeTest {
@@ -61,7 +63,21 @@ impl Dialect for NodeTest {
                 file.strip_prefix("file://").unwrap_or(file).clone_into(&mut self.file);
             }
             b'F' if line == "Failed tests:" => self.listing = true,
+            // A suite fails for its tests alone.
+            b'\''
+                if self.listing
+                    && (text.ends_with(" subtests failed'") || text == "'1 subtest failed'") =>
+            {
+                self.listed.drop_last();
+            }
             _ => {
+                // The dot reporter gives no place but the frames.
+                if self.unplaced
+                    && text.starts_with("at ")
+                    && (text.contains("TestContext.") || text.contains("SuiteContext."))
+                {
+                    self.frame(text, report);
+                }
                 if self.cause.is_open() {
                     self.cause.piece(text);
                     self.cause.close();
@@ -87,11 +103,22 @@ impl Dialect for NodeTest {
 }
 
 impl NodeTest {
+    /// `at TestContext.<anonymous> (file:///app/test/a.mjs:2:48)`.
+    fn frame(&mut self, text: &str, report: &mut Report) {
+        let place = text.rsplit_once('(').map_or("", |(_, place)| place);
+        let file = place.rsplitn(3, ':').nth(2).unwrap_or_default();
+        if !file.starts_with("node:") {
+            report.file(file.strip_prefix("file://").unwrap_or(file));
+            self.unplaced = false;
+        }
+    }
+
     fn sign(&mut self, text: &str, report: &mut Report) {
         if let Some(name) = text.strip_prefix("✖ ") {
             self.failure(name, report);
         } else if let Some(total) = text.strip_prefix("ℹ ") {
-            if let Some(count) = number_after(total, "fail ").filter(|_| total.starts_with("fail ")) {
+            if let Some(count) = number_after(total, "fail ").filter(|_| total.starts_with("fail "))
+            {
                 state(report, count);
                 if count > 0 {
                     seen(report);
@@ -117,6 +144,7 @@ impl NodeTest {
         let name = without_duration(name);
         if self.listing {
             let file = std::mem::take(&mut self.file);
+            self.unplaced = file.is_empty();
             self.listed.add(name, &file, report);
             self.cause.begin(name, report);
         } else {

@@ -21,7 +21,13 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "playwright",
-    markers: &[" using 1 worker", " workers\n", " ────", "config.webServer", "npx playwright install"],
+    markers: &[
+        " using 1 worker",
+        " workers\n",
+        " ────",
+        "config.webServer",
+        "npx playwright install",
+    ],
     recognises,
     start: || Box::new(Playwright::default()),
 };
@@ -131,7 +137,11 @@ fn heading(line: &str) -> Option<&str> {
 /// `1 failed`, `1 error was not a part of any test, see above for details`.
 fn total(text: &str, report: &mut Report) {
     let Some((count, rest)) = number(text) else { return };
-    if rest == " failed" || rest == " interrupted" || rest.starts_with(" error was not a part of any test") || rest.starts_with(" errors were not a part of any test") {
+    if rest == " failed"
+        || rest == " interrupted"
+        || rest.starts_with(" error was not a part of any test")
+        || rest.starts_with(" errors were not a part of any test")
+    {
         state(report, u64::from(count));
         seen(report);
         report.failed = true;
@@ -147,15 +157,26 @@ mod tests {
 
     #[test]
     fn a_failure_is_quoted_with_its_error() {
-        let found = analyze(&TEXT.replace("MESSAGE", "expect(page).toHaveTitle(expected) failed"), &Status::default(), None, 0);
+        let found = analyze(
+            &TEXT.replace("MESSAGE", "expect(page).toHaveTitle(expected) failed"),
+            &Status::default(),
+            None,
+            0,
+        );
         assert_eq!((found.kind, found.details.error_count), (Kind::TestFailure, Some(1)));
         assert_eq!(found.details.affected_files, ["e2e/a.spec.ts"]);
-        assert!(found.details.first_error.is_some_and(|first| first.ends_with("toHaveTitle(expected) failed")));
+        assert!(
+            found
+                .details
+                .first_error
+                .is_some_and(|first| first.ends_with("toHaveTitle(expected) failed"))
+        );
     }
 
     #[test]
     fn a_missing_browser_is_to_be_installed() {
-        let text = TEXT.replace("MESSAGE", "browserType.launch: Executable doesn't exist at /x/chrome");
+        let text =
+            TEXT.replace("MESSAGE", "browserType.launch: Executable doesn't exist at /x/chrome");
         let found = analyze(&text, &Status::default(), None, 0);
         assert_eq!(found.kind, Kind::Dependency);
         assert_eq!(found.fix.map(|fix| fix.command).as_deref(), Some("npx playwright install"));

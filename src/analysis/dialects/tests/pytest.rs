@@ -80,6 +80,8 @@ struct Pytest {
     first: Option<String>,
     /// What went wrong before any test ran.
     cause: Cause,
+    /// pytest named a file or test it was given and did not find.
+    refused: bool,
 }
 
 impl Dialect for Pytest {
@@ -97,8 +99,10 @@ impl Dialect for Pytest {
                 if let Some((id, reason)) = listed(line, "ERROR ") {
                     self.list("ERROR ", id, reason, report);
                 } else if let Some(words) = line.strip_prefix("ERROR: ") {
-                    if !words.starts_with("usage: ") {
-                        self.cause.begin(line, report);
+                    // Named after the total of a run without tests, which it explains.
+                    if !words.starts_with("usage: ") && !self.refused {
+                        self.refused = true;
+                        report.requote(line);
                     }
                     report.failed = true;
                 }
@@ -111,6 +115,7 @@ impl Dialect for Pytest {
             b'I' if line.starts_with("ImportError while loading conftest") => {
                 report.failed = true;
                 self.cause.begin(line, report);
+                report.file(line.split('\'').nth(1).unwrap_or_default());
             }
             b'I' if line.starts_with("INTERNALERROR> ") => self.internal(line, report),
             b'!' => self.interrupted(line.trim_matches('!').trim(), report),
@@ -120,7 +125,10 @@ impl Dialect for Pytest {
             _ => {
                 if line.len() > 8 && line.ends_with("%]") {
                     self.progress(line, report);
-                } else if memchr::memmem::find(line.as_bytes(), b"pytest: error: ").is_some() {
+                } else if first == b'p'
+                    && line.starts_with("py")
+                    && line.contains("pytest: error: ")
+                {
                     report.failed = true;
                     self.cause.begin(line, report);
                 }
@@ -144,10 +152,19 @@ impl Dialect for Pytest {
         {
             report.quote(&format!("FAILED {name}"));
         }
-        if report.failed && report.errors == 0 && report.stated == Some(0) {
+        if self.refused && report.errors == 0 {
+            report.stated = Some(1);
+        } else if report.failed && report.errors == 0 && report.stated == Some(0) {
             report.quote("no tests ran");
         } else if report.failed && report.errors == 0 && report.stated.is_none() {
             report.errors = 1;
+            self.refused = true;
+        }
+        if self.refused
+            && report.failures().is_empty()
+            && let Some(first) = &report.first
+        {
+            report.summary = Some(format!("Tests did not run: {first}"));
         }
     }
 }
@@ -233,6 +250,14 @@ impl Pytest {
     fn progress(&mut self, line: &str, report: &mut Report) {
         let Some((head, _)) = line.rsplit_once('[') else { return };
         let head = head.trim_end();
+        // `tests/test_a.py .FF.E`: a file's tests, a letter each.
+        if let Some((file, marks)) = head.rsplit_once(' ')
+            && marks.contains(['F', 'E'])
+            && marks.bytes().all(|mark| b".FEsxXR".contains(&mark))
+        {
+            report.file(file.trim_end());
+            return;
+        }
         let Some(id) = head.strip_suffix(" FAILED").or_else(|| head.strip_suffix(" ERROR")) else {
             return;
         };
@@ -281,9 +306,8 @@ fn listed<'l>(line: &'l str, word: &str) -> Option<(&'l str, &'l str)> {
     let (id, reason) = rest.split_once(" - ").unwrap_or((rest, ""));
     let file = id.split("::").next()?;
     let path = file.rsplit('/').next()?;
-    (!id.is_empty()
-        && (id.contains("::") || path.contains('.') && !id.contains(' ')))
-    .then_some((id, reason))
+    (!id.is_empty() && (id.contains("::") || path.contains('.') && !id.contains(' ')))
+        .then_some((id, reason))
 }
 
 /// Failed and errored tests of `6 failed, 4 passed, 1 error in 1.68s` or `no tests ran in 0.65s`.
@@ -344,20 +368,26 @@ mod tests {
         assert_eq!(found.details.error_count, Some(3));
         assert_eq!(
             found.details.first_error.as_deref(),
-            Some("FAILED a/test_a.py::TestA::test_b - ValueError: a reason that is long enough to be cut")
+            Some(
+                "FAILED a/test_a.py::TestA::test_b - ValueError: a reason that is long enough to be cut"
+            )
         );
         assert_eq!(found.details.affected_files, ["a/test_a.py"]);
     }
 
     #[test]
     fn a_run_that_passes_is_no_failure() {
-        let found = read("....                                      [100%]\n4 passed, 1 warning in 0.02s\n");
+        let found = read(
+            "....                                      [100%]\n4 passed, 1 warning in 0.02s\n",
+        );
         assert_eq!(found.kind, crate::analysis::kind::Kind::Unknown);
     }
 
     #[test]
     fn wrong_arguments_are_quoted() {
-        let found = read("ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --x\n  inifile: None\n");
+        let found = read(
+            "ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --x\n  inifile: None\n",
+        );
         assert_eq!(
             found.details.first_error.as_deref(),
             Some("pytest: error: unrecognized arguments: --x")

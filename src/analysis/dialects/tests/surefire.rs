@@ -6,7 +6,7 @@
 //! [ERROR] Tests run: 4, Failures: 2, Errors: 1, Skipped: 0, Time elapsed: 0.1 s <<< FAILURE! - in a.TaxTest
 //! [ERROR] a.TaxTest.rounds  Time elapsed: 0.028 s  <<< FAILURE!
 //! java.lang.AssertionError: expected:<3> but was:<2>
-//! 	at a.TaxTest.rounds(TaxTest.java:8)
+//!     at a.TaxTest.rounds(TaxTest.java:8)
 //! [ERROR] Failures:
 //! [ERROR]   TaxTest.rounds:8 expected:<3> but was:<2>
 //! [ERROR] Errors:
@@ -135,7 +135,7 @@ impl Surefire {
         self.told_cause.begin(&short, report);
     }
 
-    /// `	at a.TaxTest.rounds(TaxTest.java:8)`.
+    /// `    at a.TaxTest.rounds(TaxTest.java:8)`.
     fn frame(&mut self, text: &str, report: &mut Report) {
         let Some(rest) = text.strip_prefix("at ") else { return };
         let rest = rest.rsplit_once('/').map_or(rest, |(_, rest)| rest);

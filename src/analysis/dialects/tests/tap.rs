@@ -55,6 +55,8 @@ struct Tap {
     in_data: bool,
     /// The next line is the error's text.
     error_follows: bool,
+    /// The data are YAML, between `---` and `...`.
+    yaml: bool,
     /// Lines of that text to take yet.
     more: u8,
     /// The failure whose data comes has its file.
@@ -106,6 +108,11 @@ impl Tap {
     fn failed(&mut self, text: &str, indent: usize, report: &mut Report) {
         self.cause.close();
         let Some(name) = point(text) else { return };
+        // Subtests in braces follow it.
+        if name.ends_with(" {") {
+            return;
+        }
+        let name = name.split_once(" # time=").map_or(name, |(name, _)| name);
         if name.contains("# TODO") || name.contains("# SKIP") || name.contains("# todo") {
             return;
         }
@@ -118,8 +125,10 @@ impl Tap {
         self.in_data = true;
         self.placed = false;
         self.error_follows = false;
+        self.more = 0;
+        self.yaml = false;
         self.failures.add(if name.is_empty() { text } else { name }, "", report);
-        self.cause.begin(text, report);
+        self.cause.begin(text.split_once(" # time=").map_or(text, |(text, _)| text), report);
     }
 
     /// `# fail 3` ends a run; bats says `# (in test file test/a.bats, line 5)`.
@@ -146,10 +155,27 @@ impl Tap {
     }
 
     fn data(&mut self, text: &str, report: &mut Report) {
-        if text == "..." {
-            self.in_data = false;
-            self.cause.close();
-            return;
+        match text {
+            "..." => {
+                self.in_data = false;
+                self.cause.close();
+                return;
+            }
+            "---" => self.yaml = true,
+            // Mocha's is the message and the stack.
+            _ if !self.yaml => {
+                if self.cause.is_open() && self.cause.is_bare() {
+                    self.cause.piece(text);
+                    self.cause.close();
+                } else if !self.placed && text.starts_with("at ") && text.contains("Context.") {
+                    let place = text.rsplit_once('(').map_or("", |(_, place)| place);
+                    let file = place.rsplitn(3, ':').nth(2).unwrap_or_default();
+                    report.file(file.strip_prefix("file://").unwrap_or(file));
+                    self.placed = true;
+                }
+                return;
+            }
+            _ => {}
         }
         if self.more > 0 && self.cause.is_open() {
             // What was compared comes after a blank line.
@@ -174,7 +200,8 @@ impl Tap {
         match key {
             "location" | "at" | "file" | "fileName" | "filename" if !self.placed => {
                 let value = unquoted(value);
-                let place = value.rsplit_once(" (").map_or(value, |(_, rest)| rest.trim_end_matches(')'));
+                let place =
+                    value.rsplit_once(" (").map_or(value, |(_, rest)| rest.trim_end_matches(')'));
                 let file = place.strip_prefix("file://").unwrap_or(place);
                 let file = file.split_once(":").map_or(file, |(head, tail)| {
                     // A drive letter is part of the path.
@@ -199,7 +226,7 @@ impl Tap {
                 }
             }
             "expected" | "actual" | "found" | "wanted"
-                if self.cause.is_open() && !value.is_empty() && !self.cause.is_bare() =>
+                if self.cause.is_open() && !value.is_empty() =>
             {
                 self.cause.piece(text);
             }
@@ -221,9 +248,8 @@ fn point(text: &str) -> Option<&str> {
 
 /// `1..4`.
 fn plan(text: &str) -> bool {
-    text.strip_prefix("1..").is_some_and(|count| {
-        !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    text.strip_prefix("1..")
+        .is_some_and(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_key(text: &str) -> bool {

@@ -98,7 +98,8 @@ impl Dialect for Unittest {
 impl Unittest {
     /// `  File "/app/tests/test_money.py", line 10, in test_div`: the first that is not the library's.
     fn frame(&mut self, line: &str, report: &mut Report) {
-        let Some(file) = line.strip_prefix("  File \"").and_then(|rest| rest.split('"').next()) else {
+        let Some(file) = line.strip_prefix("  File \"").and_then(|rest| rest.split('"').next())
+        else {
             return;
         };
         let library = ["/unittest/", "/importlib/", "\\unittest\\", "\\importlib\\", "<frozen "];
@@ -139,7 +140,9 @@ mod tests {
         assert_eq!(found.details.affected_files, ["/app/test_a.py"]);
         assert_eq!(
             found.details.first_error.as_deref(),
-            Some("ERROR: test_a (unittest.loader._FailedTest.test_a) - ModuleNotFoundError: No module named 'nope'")
+            Some(
+                "ERROR: test_a (unittest.loader._FailedTest.test_a) - ModuleNotFoundError: No module named 'nope'"
+            )
         );
     }
 }

@@ -40,7 +40,10 @@ fn recognises(sample: &Sample) -> bool {
         || sample.has_line_starting("No test files found, exiting with code 1")
         || sample.lines().any(|line| {
             line.starts_with(" RUN  v")
-                || line.trim_start().strip_prefix("Test Files  ").is_some_and(|rest| rest.ends_with(')'))
+                || line
+                    .trim_start()
+                    .strip_prefix("Test Files  ")
+                    .is_some_and(|rest| rest.ends_with(')'))
                 || line.strip_prefix(" FAIL  ").is_some_and(|rest| rest.contains(" > "))
         })
 }
@@ -192,7 +195,13 @@ impl Vitest {
     /// `cart > totals 4ms`, verbose `cart.spec.js > cart > totals 4ms`.
     fn told(&mut self, name: &str, report: &mut Report) {
         let name = match name.rsplit_once(' ') {
-            Some((head, time)) if time.ends_with("ms") || time.ends_with('s') && time.starts_with(|first: char| first.is_ascii_digit()) => head,
+            Some((head, time))
+                if time.ends_with("ms")
+                    || time.ends_with('s')
+                        && time.starts_with(|first: char| first.is_ascii_digit()) =>
+            {
+                head
+            }
             _ => name,
         };
         let file = std::mem::take(&mut self.file);
@@ -203,7 +212,10 @@ impl Vitest {
 
     /// Words within a rule of `⎯`.
     fn rule(&mut self, words: &str, report: &mut Report) {
-        if words.starts_with("Unhandled ") || words.starts_with("Uncaught ") || words.starts_with("Startup Error") {
+        if words.starts_with("Unhandled ")
+            || words.starts_with("Uncaught ")
+            || words.starts_with("Startup Error")
+        {
             report.failed = true;
             if words != "Unhandled Errors" {
                 self.cause.begin(words, report);

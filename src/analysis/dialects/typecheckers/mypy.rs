@@ -142,13 +142,7 @@ impl Open {
     }
 }
 
-fn problem(
-    file: &str,
-    (line, column): (u32, u32),
-    message: &str,
-    code: &str,
-    report: &mut Report,
-) {
+fn problem(file: &str, (line, column): (u32, u32), message: &str, code: &str, report: &mut Report) {
     if report.first.is_none() {
         let quoted =
             if code.is_empty() { message.to_owned() } else { format!("{message}  [{code}]") };
@@ -179,15 +173,21 @@ fn any(line: &str) -> Option<Place<'_>> {
         return (severe && python(place.file)).then_some(place);
     }
     let (file, rest) = line.split_once(": ")?;
-    (python(file) && (rest.starts_with("error: ") || rest.starts_with("note: ")))
-        .then_some(Place { file, line: 0, column: 0, rest })
+    (python(file) && (rest.starts_with("error: ") || rest.starts_with("note: "))).then_some(Place {
+        file,
+        line: 0,
+        column: 0,
+        rest,
+    })
 }
 
 /// Message and code of `message  [code]`.
 fn coded(message: &str) -> Option<(&str, &str)> {
     let (text, code) = message.strip_suffix(']')?.rsplit_once(" [")?;
     let shaped = !code.is_empty()
-        && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
     shaped.then_some((text.trim_end(), code))
 }
 

@@ -40,7 +40,6 @@ struct Open {
 #[derive(Default)]
 struct Pyright {
     open: Option<Open>,
-    first_warning: String,
 }
 
 impl Dialect for Pyright {
@@ -71,11 +70,7 @@ impl Dialect for Pyright {
 
     fn finish(&mut self, report: &mut Report) {
         self.flush(report);
-        if report.errors == 0 && report.warnings > 0 {
-            let noun = if report.warnings == 1 { "warning" } else { "warnings" };
-            let first = &self.first_warning;
-            report.summary = Some(format!("{} type {noun}, first: {first}", report.warnings));
-        }
+        super::warnings_alone(report);
     }
 }
 
@@ -103,12 +98,9 @@ impl Pyright {
             return;
         }
         // Codes and files are those of what fails the run.
-        if self.first_warning.is_empty() {
-            self.first_warning = quoted;
-        }
         report.problem(&Problem {
             severity: Severity::Warning,
-            message: &open.message,
+            message: &quoted,
             ..Problem::ERROR
         });
     }
@@ -165,6 +157,9 @@ mod tests {
             None,
             0,
         );
-        assert_eq!(found.summary, "1 type warning, first: Stub file not found (reportMissingTypeStubs)");
+        assert_eq!(
+            found.summary,
+            "1 type warning, first: Stub file not found (reportMissingTypeStubs)"
+        );
     }
 }
