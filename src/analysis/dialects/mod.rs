@@ -9,6 +9,7 @@ mod formatters;
 mod linters;
 mod location;
 mod packages;
+mod phrases;
 mod runtimes;
 mod services;
 mod systems;

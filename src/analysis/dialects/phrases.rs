@@ -1,0 +1,182 @@
+//! Phrasebooks: dialects of tools that fail with one line in words of their own, of which the first is
+//! the cause. A tool's sentences stand in a table; reading is the same for all of them.
+
+use crate::analysis::dialect::Dialect;
+use crate::analysis::kind::Kind;
+use crate::analysis::report::{Fix, Rank, Report};
+use crate::analysis::sample::Sample;
+
+/// One sentence of a tool.
+pub(super) struct Phrase {
+    /// How the line begins.
+    start: &'static str,
+    /// What else is in it; empty when nothing need be.
+    has: &'static str,
+    kind: Kind,
+    /// Its weight, where it is not the book's.
+    rank: Option<Rank>,
+    fix: Repair,
+    suggestion: &'static str,
+    /// Whether the next line tells more than this one and is quoted instead.
+    more: bool,
+}
+
+/// The command that repairs it.
+#[derive(Clone, Copy)]
+enum Repair {
+    None,
+    Run(&'static str, &'static str),
+    /// Read from the line: the command and its title.
+    Read(fn(&str) -> Option<Fix>),
+}
+
+impl Phrase {
+    /// A line that begins like this.
+    pub(super) const fn new(start: &'static str, kind: Kind) -> Phrase {
+        let (rank, fix) = (None, Repair::None);
+        Phrase { start, has: "", kind, rank, fix, suggestion: "", more: false }
+    }
+
+    /// It must also have this in it.
+    pub(super) const fn with(mut self, has: &'static str) -> Phrase {
+        self.has = has;
+        self
+    }
+
+    /// It only says that something below failed.
+    pub(super) const fn wrapper(mut self) -> Phrase {
+        self.rank = Some(Rank::Wrapper);
+        self
+    }
+
+    /// What repairs it, and what that does in a few words.
+    pub(super) const fn fix(mut self, command: &'static str, title: &'static str) -> Phrase {
+        self.fix = Repair::Run(command, title);
+        self
+    }
+
+    /// What repairs it, read from the line.
+    pub(super) const fn fix_from(mut self, read: fn(&str) -> Option<Fix>) -> Phrase {
+        self.fix = Repair::Read(read);
+        self
+    }
+
+    /// What to do about it.
+    pub(super) const fn suggest(mut self, suggestion: &'static str) -> Phrase {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// The next line that is not empty tells more and is quoted after this one.
+    pub(super) const fn more(mut self) -> Phrase {
+        self.more = true;
+        self
+    }
+}
+
+/// All sentences of one tool.
+pub(super) struct Book {
+    pub(super) tool: &'static str,
+    pub(super) rank: Rank,
+    pub(super) phrases: &'static [Phrase],
+}
+
+impl Book {
+    /// Whether a line of the sample is one of its sentences.
+    pub(super) fn recognises(&'static self, sample: &Sample) -> bool {
+        let reading = Reading::of(self);
+        sample.lines().any(|line| reading.find(line).is_some())
+    }
+
+    /// Begins a reading.
+    pub(super) fn start(&'static self) -> Box<dyn Dialect> {
+        Box::new(Reading::of(self))
+    }
+}
+
+/// A reading with one book.
+struct Reading {
+    book: &'static Book,
+    /// Bytes a sentence can begin with.
+    begins: [bool; 256],
+    /// The sentence found.
+    found: Option<&'static Phrase>,
+    /// Whether the next line is wanted.
+    wants_more: bool,
+}
+
+impl Reading {
+    fn of(book: &'static Book) -> Reading {
+        let mut begins = [false; 256];
+        for phrase in book.phrases {
+            match phrase.start.as_bytes().first() {
+                Some(first) => begins[usize::from(*first)] = true,
+                None => begins = [true; 256],
+            }
+        }
+        Reading { book, begins, found: None, wants_more: false }
+    }
+
+    fn find(&self, line: &str) -> Option<&'static Phrase> {
+        let first = *line.as_bytes().first()?;
+        if !self.begins[usize::from(first)] {
+            return None;
+        }
+        self.book.phrases.iter().find(|phrase| {
+            line.starts_with(phrase.start)
+                && (phrase.has.is_empty()
+                    || memchr::memmem::find(line.as_bytes(), phrase.has.as_bytes()).is_some())
+        })
+    }
+}
+
+impl Dialect for Reading {
+    fn report(&self) -> Report {
+        Report::new(self.book.tool, Kind::Unknown, self.book.rank)
+    }
+
+    fn line(&mut self, line: &str, report: &mut Report) {
+        if self.wants_more && !line.trim().is_empty() {
+            self.wants_more = false;
+            let first = report.first.clone().unwrap_or_default();
+            report.requote(&format!("{first} {}", line.trim()));
+        }
+        // The first sentence is the cause; one that only wraps makes room for one that tells.
+        let wrapped = self.found.is_some_and(|found| found.rank == Some(Rank::Wrapper));
+        if self.found.is_some() && !wrapped {
+            return;
+        }
+        let Some(phrase) = self.find(line) else { return };
+        if wrapped && phrase.rank == Some(Rank::Wrapper) {
+            return;
+        }
+        self.found = Some(phrase);
+        self.wants_more = phrase.more;
+        report.kind = phrase.kind;
+        report.rank = phrase.rank.unwrap_or(self.book.rank);
+        report.errors = 1;
+        report.requote(line);
+        report.fix = match phrase.fix {
+            Repair::None => None,
+            Repair::Run(command, title) => {
+                Some(Fix { command: command.to_owned(), title: title.to_owned() })
+            }
+            Repair::Read(read) => read(line),
+        };
+        report.suggestion = (!phrase.suggestion.is_empty()).then(|| phrase.suggestion.to_owned());
+    }
+}
+
+/// What is between two marks, when both are there.
+pub(super) fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    let rest = text.split_once(before)?.1;
+    Some(rest.split_once(after)?.0)
+}
+
+/// A word that may stand in a command as it is: no blanks, no quotation marks, nothing a shell reads.
+pub(super) fn plain_word(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && text.len() <= 200
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@/._-+:~^=".contains(&byte))
+}
