@@ -87,6 +87,18 @@ fn is_errno(word: &str) -> bool {
     )
 }
 
+/// The status of an answer that a client put into its message: `401 {"error":…}`,
+/// `Request failed with status code 429`, `Error code: 529 - …`.
+fn of_answer(message: &str) -> Option<Kind> {
+    let status = ["status code ", "Error code: ", "HTTP error! status: ", "HTTP status ", "HTTP "]
+        .iter()
+        .find_map(|words| message.split_once(words).map(|(_, rest)| rest))
+        .unwrap_or(message);
+    let word = status.get(..3).filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let ended = status.get(3..4).is_none_or(|next| " ,.:)-]".contains(next));
+    ended.then(|| of_status(word)).flatten()
+}
+
 /// The kind of an error by its class (last name of it), code and message.
 pub(in crate::analysis::dialects) fn kind_of(class: &str, code: &str, message: &str) -> Kind {
     if let Some(kind) = of_code(code) {
@@ -97,7 +109,7 @@ pub(in crate::analysis::dialects) fn kind_of(class: &str, code: &str, message: &
         return kind;
     }
     // A class that says nothing: its message may.
-    of_message(message).unwrap_or(Kind::RuntimeError)
+    of_answer(message).or_else(|| of_message(message)).unwrap_or(Kind::RuntimeError)
 }
 
 fn of_class(name: &str, message: &str) -> Option<Kind> {
@@ -129,6 +141,8 @@ fn of_class(name: &str, message: &str) -> Option<Kind> {
         | "CredentialsProviderError"
         | "InvalidSignatureException"
         | "ExpiredTokenException" => Kind::Auth,
+        // Deno's, told which flag allows it.
+        "NotCapable" => Kind::Permission,
         "TimeoutExpired" => Kind::Timeout,
         "TimeoutError" if message.is_empty() => Kind::Timeout,
         "HTTPError"
@@ -244,7 +258,7 @@ fn of_status(message: &str) -> Option<Kind> {
 }
 
 /// Phrases of errno(3) and of common libraries, and what they tell of. Lower case.
-const PHRASES: [(&str, Kind); 41] = [
+const PHRASES: &[(&str, Kind)] = &[
     ("no space left on device", Kind::ResourceExhaustion),
     ("not enough space on the disk", Kind::ResourceExhaustion),
     ("database or disk is full", Kind::ResourceExhaustion),
@@ -258,6 +272,10 @@ const PHRASES: [(&str, Kind); 41] = [
     ("heap out of memory", Kind::ResourceExhaustion),
     ("cuda out of memory", Kind::ResourceExhaustion),
     ("too many clients already", Kind::ResourceExhaustion),
+    ("can't reach database server", Kind::NetworkError),
+    ("could not connect to server", Kind::NetworkError),
+    ("unable to connect to the remote server", Kind::NetworkError),
+    ("failed to connect to", Kind::NetworkError),
     ("connection refused", Kind::NetworkError),
     ("connectionrefused", Kind::NetworkError),
     ("connection reset", Kind::NetworkError),
@@ -328,6 +346,7 @@ mod tests {
             kind_of("OSError", "", "[Errno 28] No space left on device: '/x'"),
             Kind::ResourceExhaustion
         );
+        assert_eq!(kind_of("Error", "", "Request failed with status code 401"), Kind::Auth);
         assert_eq!(code_in("connect ECONNREFUSED 127.0.0.1:1"), Some("ECONNREFUSED"));
         assert_eq!(code_in("EXAMPLE of nothing"), None);
         assert_eq!(npm_package("@a/b/c").as_deref(), Some("@a/b"));

@@ -6,7 +6,7 @@
 //!
 //! goroutine 1 [running]:                         fatal error: all goroutines are asleep - deadlock!
 //! main.f(...)
-//! 	/app/main.go:8 +0x2d                          2026/01/02 15:04:05 message
+//!     /app/main.go:8 +0x2d                          2026/01/02 15:04:05 message
 //! exit status 2                                  exit status 1
 //! ```
 
@@ -29,7 +29,7 @@ fn recognises(sample: &Sample) -> bool {
     let goroutine = sample.has("goroutine ") || sample.has("[recovered]");
     (goroutine && (sample.has("panic") || sample.has("fatal error: ")))
         || sample.has_line_starting("panic: ")
-        || sample.lines().any(|line| is_exit_status(line))
+        || sample.lines().any(is_exit_status)
 }
 
 #[derive(Default)]
@@ -39,7 +39,8 @@ struct Panic {
     /// What `runtime:` said before a fatal error.
     runtime: String,
     /// The last line of Go's own log.
-    logged: Option<(String, u64)>,
+    logged: String,
+    logged_at: u64,
 }
 
 impl Dialect for Panic {
@@ -74,7 +75,9 @@ impl Dialect for Panic {
                     let panic = format!("panic: {message}");
                     self.begin(&panic, report);
                 } else if let Some(message) = dated(line) {
-                    self.logged = Some((message.to_owned(), report.line_number()));
+                    self.logged.clear();
+                    self.logged.push_str(message);
+                    self.logged_at = report.line_number();
                 }
             }
             _ => {}
@@ -88,15 +91,11 @@ impl Dialect for Panic {
             return;
         }
         thrown.count(report);
-        thrown.tell(report);
         let exhausted = self.runtime.contains("out of memory")
             || thrown.error.message.contains("out of memory")
             || thrown.error.message.contains("cannot allocate memory");
-        if exhausted {
-            report.kind = Kind::ResourceExhaustion;
-        } else if let Some(kind) = classes::of_message(&thrown.error.message) {
-            report.kind = kind;
-        }
+        let kind = if exhausted { Kind::ResourceExhaustion } else { thrown.kind() };
+        thrown.tell_as(kind, report);
         report.forget_codes();
     }
 }
@@ -137,7 +136,10 @@ impl Panic {
         if self.current.is_some() {
             return;
         }
-        let Some((message, at)) = self.logged.take() else { return };
+        let (message, at) = (std::mem::take(&mut self.logged), self.logged_at);
+        if message.is_empty() {
+            return;
+        }
         report.failed = true;
         report.errors = 1;
         report.kind = classes::of_message(&message).unwrap_or(Kind::RuntimeError);

@@ -25,7 +25,10 @@ impl<'t> Header<'t> {
         if self.bracketed {
             return text.trim_start_matches('[').trim_end_matches(']').to_owned();
         }
-        text.trim_end_matches(',').to_owned()
+        let text = text.trim_end_matches(',');
+        // Node takes the bracket off the beginning of what it shows, but not off the end.
+        let text = if text.contains('[') { text } else { text.trim_end_matches(']') };
+        text.to_owned()
     }
 }
 
@@ -42,8 +45,8 @@ const BEFORE: [&str; 9] = [
     "throw ",
 ];
 
-/// Reads one at the start of a line.
-pub(super) fn header(line: &str) -> Option<Header<'_>> {
+/// The line without what runtimes put before an error.
+fn without_before(line: &str) -> &str {
     let mut text = line;
     while let Some(rest) = BEFORE.iter().find_map(|before| text.strip_prefix(before)) {
         text = rest.trim_start();
@@ -53,6 +56,30 @@ pub(super) fn header(line: &str) -> Option<Header<'_>> {
     {
         text = rest;
     }
+    text
+}
+
+/// Reads a line that is known to name an error, whatever its class is called.
+pub(super) fn any(line: &str) -> Header<'_> {
+    if let Some(found) = header(line).or_else(|| logged(line)) {
+        return found;
+    }
+    let text = without_before(line);
+    let start = line.len() - text.len();
+    match text.split_once(": ") {
+        Some((class, message))
+            if class.starts_with(|c: char| c.is_ascii_uppercase())
+                && class.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') =>
+        {
+            Header { class, code: "", message, start, bracketed: false }
+        }
+        _ => Header { start, ..Header::bare(text) },
+    }
+}
+
+/// Reads one at the start of a line.
+pub(super) fn header(line: &str) -> Option<Header<'_>> {
+    let text = without_before(line);
     let inner = text.strip_prefix('[').filter(|rest| rest.contains(']')).unwrap_or(text);
     let bracketed = inner.len() < text.len();
     let length = inner
@@ -87,8 +114,10 @@ pub(super) fn logged(line: &str) -> Option<Header<'_>> {
     if line.len() > 4096 {
         return None;
     }
-    let at = memchr::memmem::find(line.as_bytes(), b"Error")
-        .or_else(|| memchr::memmem::find(line.as_bytes(), b"Exception"))?;
+    let at = memchr::memchr_iter(b'E', line.as_bytes()).find(|at| {
+        let rest = line.as_bytes().get(*at..).unwrap_or_default();
+        rest.starts_with(b"Error") || rest.starts_with(b"Exception")
+    })?;
     let before = line.get(..at)?;
     let start = before
         .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.')))
@@ -104,8 +133,14 @@ pub(super) fn logged(line: &str) -> Option<Header<'_>> {
 /// Names that end as errors do, or begin with a capital as classes do.
 fn is_class(name: &str) -> bool {
     let last = name.rsplit(['.', '$']).next().unwrap_or(name);
+    // `django.core.exceptions.ImproperlyConfigured`: packages in small letters say enough.
+    let mut packages = name.split('.');
+    packages.next_back();
+    let qualified = name.bytes().filter(|byte| *byte == b'.').count() > 1
+        && packages.all(|part| part.starts_with(|c: char| c.is_ascii_lowercase()));
     last.starts_with(|c: char| c.is_ascii_uppercase())
-        && (last.ends_with("Error")
+        && (qualified
+            || last.ends_with("Error")
             || last.ends_with("Exception")
             || last.ends_with("Rejection")
             || last.ends_with("Failure")

@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! Exception in thread "main" shop.StoreException: cannot load row
-//! 	at shop.App.load(App.java:4)
-//! 	at java.base/java.lang.String.substring(String.java:2709)
+//!     at shop.App.load(App.java:4)
+//!     at java.base/java.lang.String.substring(String.java:2709)
 //! Caused by: java.lang.StringIndexOutOfBoundsException: begin 9
-//! 	... 2 more
+//!     ... 2 more
 //! ```
 
 use super::super::location::number;
@@ -20,7 +20,13 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "jvm",
-    markers: &["\n\tat ", "Exception in thread ", "Error: Could not find or load main class"],
+    markers: &[
+        "\n\tat ",
+        "\n  at ",
+        "\n    at ",
+        "Exception in thread ",
+        "Error: Could not find or load main class",
+    ],
     recognises,
     start: || Box::new(Jvm::default()),
 };
@@ -28,7 +34,7 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     sample.has_line_starting("Exception in thread \"")
         || sample.has_line_starting("Error: Could not find or load main class")
-        || sample.lines().any(|line| line.starts_with("\tat ") && frame(line).is_some())
+        || sample.lines().any(|line| line.starts_with(['\t', ' ']) && frame(line).is_some())
             && !sample.lines().rev().take(30).any(is_test_summary)
 }
 

@@ -16,7 +16,7 @@
 
 use super::super::location::number;
 use super::classes;
-use super::header::{Header, header, logged};
+use super::header::{Header, any, header, logged};
 use super::thrown::{Named, Thrown, install};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -25,7 +25,17 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "node",
-    markers: &["\n    at ", "\nNode.js v", "Error: ", "Error [", "Rejection", "Exception ["],
+    markers: &[
+        "\n    at ",
+        "  at ",
+        "error: Cannot find ",
+        "error: Module not found ",
+        "\nNode.js v",
+        "Error: ",
+        "Error [",
+        "Rejection",
+        "Exception [",
+    ],
     recognises,
     start: || Box::new(Node::default()),
 };
@@ -34,7 +44,8 @@ fn recognises(sample: &Sample) -> bool {
     let mut end = 0;
     for (index, line) in sample.lines().enumerate() {
         let seen = line.starts_with("Node.js v")
-            || (line.starts_with("    at ") && frame(line).is_some())
+            || (line.starts_with("  ") && frame(line).is_some())
+            || bundled(line)
             || ((line.starts_with("  code: '") || line.starts_with("  errno: -"))
                 && sample.has("rror"));
         if seen {
@@ -43,6 +54,16 @@ fn recognises(sample: &Sample) -> bool {
     }
     // A test runner's summary after the last of them speaks for all.
     end > 0 && !sample.lines().skip(end).any(is_test_summary)
+}
+
+/// What Deno and Bun say of an import, without a stack.
+fn bundled(line: &str) -> bool {
+    line.strip_prefix("error: ").is_some_and(|text| {
+        text.starts_with("Cannot find module \"")
+            || text.starts_with("Cannot find package '")
+            || text.starts_with("Module not found \"")
+            || text.starts_with("Relative import path \"")
+    })
 }
 
 /// The totals of test runners, which stand at the end of their reports.
@@ -61,6 +82,9 @@ struct Node {
     /// Lines since then.
     since: u32,
     current: Option<Thrown>,
+    /// The last line that is not indented: it names an error when a stack follows.
+    previous: String,
+    previous_at: u64,
     /// The error that ended the program, or the first that was logged.
     chosen: Option<Thrown>,
     /// Blanks before the class of the current error.
@@ -95,6 +119,10 @@ impl Dialect for Node {
             }
             return;
         }
+        if first == b'^' && line.bytes().all(|byte| matches!(byte, b'^' | b'~')) {
+            self.caret = true;
+            return;
+        }
         if let Some(place) = above(line) {
             self.end_of_current(report);
             self.above = Some(place);
@@ -113,12 +141,21 @@ impl Dialect for Node {
             self.confirm_bare();
             return;
         }
-        let found = header(line).or_else(|| logged(line));
-        match found {
-            Some(found) => self.begin(line, found, 0, report),
-            None if line.starts_with("Emitted 'error'") || self.since > 1 => {}
-            // A message goes on in the next line; the class was in the one before.
-            None => {}
+        if let Some(found) = header(line).or_else(|| logged(line)) {
+            self.begin(line, found, 0, report);
+        } else if line.starts_with("error: Uncaught ") || line.starts_with("Uncaught ") {
+            self.begin(line, any(line), 0, report);
+        } else if bundled(line) {
+            self.begin(line, any(line), 0, report);
+            self.confirm_bare();
+        } else if self.caret && self.above.is_some() && self.candidate.is_none() {
+            // Below the frame of code stands what was thrown, whatever it is.
+            self.begin(line, any(line), 0, report);
+        }
+        self.previous.clear();
+        if line.len() < 1024 && !line.ends_with(':') {
+            self.previous.push_str(line);
+            self.previous_at = report.line_number();
         }
     }
 
@@ -157,8 +194,22 @@ impl Node {
                 if self.candidate.is_some() && self.since <= MAX_MESSAGE {
                     self.confirm_bare();
                 }
-                if let Some((file, row, column)) = frame(line)
-                    && is_own(file)
+                let Some((file, row, column)) = frame(line) else { return };
+                if !self.previous.is_empty() && self.previous_at + 1 == report.line_number() {
+                    let previous = std::mem::take(&mut self.previous);
+                    let named = self.current.as_ref().is_some_and(|thrown| {
+                        // The last line of a message, or the class itself.
+                        thrown.at == self.previous_at || self.since > 1
+                    });
+                    if !named {
+                        self.begin(&previous, any(&previous), 0, report);
+                        self.confirm_bare();
+                        if let Some(thrown) = &mut self.current {
+                            thrown.at = self.previous_at;
+                        }
+                    }
+                }
+                if is_own(file)
                     && let Some(thrown) = &mut self.current
                 {
                     thrown.frame(strip(file), row, column);
@@ -274,6 +325,7 @@ impl Node {
         }
         if let Some((_, importer)) = thrown.error.message.split_once(" imported from ")
             && is_own(importer)
+            && !importer.ends_with('/')
         {
             let importer = strip(importer).to_owned();
             thrown.file(&importer);
@@ -317,6 +369,14 @@ fn finish(thrown: &Thrown, report: &mut Report) {
         }
         None => {}
     }
+    if let Some((_, rest)) = message.split_once("Relative import path \"")
+        && let Some((name, _)) = rest.split_once('"')
+    {
+        report.kind = Kind::Dependency;
+        report.suggestion = None;
+        report.fix =
+            classes::npm_package(name).and_then(|name| install("deno add", &format!("npm:{name}")));
+    }
     if message.contains("file watchers reached") {
         report.suggestion = Some("Run: sudo sysctl fs.inotify.max_user_watches=524288".to_owned());
     }
@@ -351,6 +411,8 @@ fn above(line: &str) -> Option<(String, u32)> {
     let path = file.starts_with('/')
         || file.starts_with("file://")
         || file.starts_with("node:")
+        || matches!(file, "[eval]" | "[stdin]" | "<anonymous_script>")
+        || file.starts_with("evalmachine.")
         || file.get(1..3).is_some_and(|drive| drive == ":\\" || drive == ":/");
     let row = row.parse().ok()?;
     (path && !file.contains(": ")).then(|| (file.to_owned(), row))

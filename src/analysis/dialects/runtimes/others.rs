@@ -11,12 +11,11 @@
 //! References: Lua `lua.c` (msghandler), Elixir `Exception.format`, Swift `AssertCommon.swift`, Julia
 //! `showerror`, R `errors.c`, Dart VM, OCaml `printexc.ml`, GHC `TopHandler`, libstdc++ `vterminate.cc`.
 
-use super::super::location::{colons, number};
-use super::classes;
+use super::super::location::{colons, number, whole};
 use super::thrown::{Named, Thrown, install};
 use crate::analysis::dialect::{Dialect, Spec, always};
 use crate::analysis::kind::Kind;
-use crate::analysis::report::{Rank, Report};
+use crate::analysis::report::{Fix, Rank, Report};
 
 pub(super) static SPEC: Spec = Spec {
     name: "other languages",
@@ -41,7 +40,8 @@ pub(super) static SPEC: Spec = Spec {
 struct Others {
     thrown: Option<Thrown>,
     /// The last line that may turn out to be the message.
-    before: Option<(String, u64)>,
+    before: String,
+    before_at: u64,
     /// The message stands in the next line.
     next: bool,
 }
@@ -71,11 +71,18 @@ impl Dialect for Others {
     fn finish(&mut self, report: &mut Report) {
         let Some(thrown) = self.thrown.take() else { return };
         thrown.count(report);
-        thrown.tell(report);
-        if thrown.error.message.contains("bad_alloc") {
-            report.kind = Kind::ResourceExhaustion;
-        } else if let Some(kind) = classes::of_message(&thrown.error.message) {
-            report.kind = kind;
+        let exhausted = thrown.error.message.contains("bad_alloc");
+        thrown.tell_as(if exhausted { Kind::ResourceExhaustion } else { thrown.kind() }, report);
+        if let Some((_, rest)) = thrown.error.message.split_once("there is no package called ")
+            && let Some(name) = rest.split(['‘', '’', '\'', '"']).nth(1)
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+        {
+            report.kind = Kind::Dependency;
+            report.suggestion = None;
+            report.fix = Some(Fix {
+                command: format!("Rscript -e 'install.packages(\"{name}\")'"),
+                title: format!("Install {name}"),
+            });
         }
         if let Some((_, rest)) = thrown.error.message.split_once("module '")
             && let Some((module, _)) = rest.split_once("' not found")
@@ -93,6 +100,17 @@ impl Others {
         self.thrown = Some(thrown);
     }
 
+    fn remember(&mut self, line: &str, report: &Report) {
+        self.before.clear();
+        self.before.push_str(line);
+        self.before_at = report.line_number();
+    }
+
+    fn before(&mut self) -> Option<(String, u64)> {
+        let text = std::mem::take(&mut self.before);
+        (!text.is_empty()).then_some((text, self.before_at))
+    }
+
     fn search(&mut self, line: &str, report: &mut Report) {
         match line.as_bytes().first() {
             Some(b'*') if line.starts_with("** (") => {
@@ -102,7 +120,7 @@ impl Others {
                 else {
                     return;
                 };
-                let exit = class == "EXIT from" || class.contains(' ');
+                let exit = class == "Mix" || class == "EXIT from" || class.contains(' ');
                 self.raise(if exit { "" } else { class }, message, line, report);
             }
             Some(b't' | b'l')
@@ -112,7 +130,7 @@ impl Others {
                 self.raise(class, class, line, report);
             }
             Some(b's') if line == "stack traceback:" => {
-                if let Some((text, at)) = self.before.take() {
+                if let Some((text, at)) = self.before() {
                     let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
                     self.raise("", words, &text, report);
                     if let Some(thrown) = &mut self.thrown {
@@ -129,10 +147,10 @@ impl Others {
                 self.raise(class, message.trim(), text, report);
             }
             Some(b'E') if line.starts_with("Error in ") || line.starts_with("Error: ") => {
-                self.before = Some((line.to_owned(), report.line_number()));
+                self.remember(line, report);
             }
             Some(b'E') if line == "Execution halted" => {
-                if let Some((text, at)) = self.before.take() {
+                if let Some((text, at)) = self.before() {
                     let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
                     self.raise("", words, &text, report);
                     if let Some(thrown) = &mut self.thrown {
@@ -145,7 +163,7 @@ impl Others {
                 self.raise("", line, line, report);
             }
             Some(b'C') if line == "CallStack (from HasCallStack):" => {
-                if let Some((text, _)) = self.before.take() {
+                if let Some((text, _)) = self.before() {
                     self.raise("", &text, &text, report);
                 }
             }
@@ -158,13 +176,13 @@ impl Others {
                         thrown.frame(place.0, place.1, 0);
                     }
                 } else if line.contains(": ") && line.len() < 1000 {
-                    self.before = Some((line.to_owned(), report.line_number()));
+                    self.remember(line, report);
                 }
             }
         }
     }
 
-    /// `    a.ex:3: A.f/1`, `	a.lua:3: in function 'f'`, `#0 main (file:///a.dart:3:5)`, `  what():  x`.
+    /// `    a.ex:3: A.f/1`, `    a.lua:3: in function 'f'`, `#0 main (file:///a.dart:3:5)`, `  what():  x`.
     fn trace(&mut self, line: &str) {
         let Some(thrown) = &mut self.thrown else { return };
         let text = line.trim_start();
@@ -174,6 +192,17 @@ impl Others {
             return;
         }
         if !line.starts_with([' ', '\t', '#']) {
+            return;
+        }
+        // `   @ Main ~/app/a.jl:3` of Julia, `main, called at app/Main.hs:5:8 in main:Main` of GHC.
+        let place = match text.split_once(", called at ") {
+            Some((_, rest)) => rest.split_once(" in main:").map(|(place, _)| place),
+            None => text.strip_prefix("@ ").and_then(|rest| rest.rsplit(' ').next()),
+        };
+        if let Some(place) = place.and_then(whole) {
+            if place.file.contains('/') && !place.file.starts_with("./") {
+                thrown.frame(place.file, place.line, 0);
+            }
             return;
         }
         let text = match text.strip_prefix('(') {

@@ -89,13 +89,19 @@ impl Dialect for Perl {
         if report.errors == 0 {
             return;
         }
+        if let Some(place) = report.problems().first() {
+            report.suggestion = Some(format!("Look at {}:{}", place.file, place.line));
+        }
         if !self.package.is_empty() {
             report.kind = Kind::Dependency;
+            report.suggestion = None;
             report.fix = install("cpanm", &self.package);
         } else if self.compiling {
             report.kind = Kind::BuildFailure;
+            report.suggestion = None;
         } else if let Some(kind) = report.first.as_deref().and_then(classes::of_message) {
             report.kind = kind;
+            report.suggestion = None;
         }
     }
 }

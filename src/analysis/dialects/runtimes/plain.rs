@@ -23,6 +23,7 @@ pub(super) static SPEC: Spec = Spec {
     markers: &[
         "Error: ",
         "Exception: ",
+        ".exceptions.",
         "Error [",
         "ECONN",
         "ENOENT",
@@ -45,6 +46,10 @@ const MAX_AFTER: usize = 12;
 const SHORT: usize = 6;
 
 fn recognises(sample: &Sample) -> bool {
+    // Who prints tracebacks is read by them: what follows them may be words of other lines.
+    if sample.has("Traceback (most recent call last):") {
+        return false;
+    }
     let mut after = 0;
     for line in sample.lines().rev().filter(|line| !line.is_empty()) {
         if is_test_summary(line) {

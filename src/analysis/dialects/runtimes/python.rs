@@ -18,8 +18,18 @@ use crate::analysis::report::{Rank, Report};
 
 pub(super) static SPEC: Spec = Spec {
     name: "python",
-    markers: &["Traceback (most recent call last):", "\n  File \"", "SyntaxError: "],
-    recognises: |sample| sample.has(HEADER) || sample.has_line_starting("  File \""),
+    markers: &[
+        "Traceback (most recent call last):",
+        "  File \"",
+        "Fatal Python error: ",
+        ": No module named ",
+    ],
+    recognises: |sample| {
+        sample.has(HEADER)
+            || sample.has_line_starting("  File \"")
+            || sample.has_line_starting("Fatal Python error: ")
+            || sample.lines().any(|line| launched(line).is_some())
+    },
     start: || Box::new(Python::default()),
 };
 
@@ -123,6 +133,15 @@ impl Python {
             // The block of a syntax error, or a traceback of which the beginning was cut off.
             _ if line.starts_with("  File \"") => {
                 if let Some((file, row)) = frame(line.trim_start()) {
+                    if line.contains(" in ") && !line.contains(", in ") {
+                        // The frames of a fatal error, innermost first.
+                        if let Some(thrown) = &mut self.current
+                            && is_own(file)
+                        {
+                            thrown.frame(file, row, 0);
+                        }
+                        return;
+                    }
                     self.frames.clear();
                     self.prefix.clear();
                     self.frames.push((file.to_owned(), row));
@@ -139,6 +158,17 @@ impl Python {
                 }
             }
             _ if line.starts_with("Exception ignored in") => self.ignored = true,
+            _ if line.starts_with("Fatal Python error: ") => {
+                self.close(report);
+                self.current = Some(Thrown::new(Named::new("", line, line), report.line_number()));
+            }
+            _ if line.contains(": No module named ") => {
+                if let Some(message) = launched(line) {
+                    self.close(report);
+                    let error = Named::new("ModuleNotFoundError", message, line);
+                    self.current = Some(Thrown::new(error, report.line_number()));
+                }
+            }
             _ => {}
         }
     }
@@ -244,6 +274,13 @@ impl Python {
         }
         thrown.tell(report);
     }
+}
+
+/// `/usr/bin/python3: No module named pytest`, of `python -m pytest`.
+fn launched(line: &str) -> Option<&str> {
+    let (program, message) = line.split_once(": ")?;
+    let base = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    (base.starts_with("python") && message.starts_with("No module named ")).then_some(message)
 }
 
 enum Missing<'t> {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! lib/cart.rb:3:in `sum': undefined method `price' for 1:Integer (NoMethodError)
-//! 	from lib/cart.rb:3:in 'Cart#total'
+//!     from lib/cart.rb:3:in 'Cart#total'
 //! app.rb:3: syntax error, unexpected end-of-input
 //! ```
 //! A cause follows as a block of its own; the first is the one that was raised last.
@@ -52,11 +52,7 @@ impl Dialect for Ruby {
             let text = line.get(line.len() - message.len()..).unwrap_or(line);
             let words = message.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
             let words = words.map_or(message, |(words, _)| words);
-            let mut error = Named::new(class, words, text);
-            // Errno::ENOENT and alike are codes as well.
-            if let Some(code) = class.strip_prefix("Errno::") {
-                code.clone_into(&mut error.code);
-            }
+            let error = Named::new(class, words, text);
             match &mut self.thrown {
                 Some(thrown) => {
                     thrown.cause = Some(error);
@@ -66,7 +62,6 @@ impl Dialect for Ruby {
                     }
                 }
                 None => {
-                    error.code.clear();
                     let mut thrown = Thrown::new(error, report.line_number());
                     if is_own(file) {
                         thrown.frame(file, row, 0);
@@ -110,7 +105,7 @@ impl Dialect for Ruby {
     }
 }
 
-/// `	 3: from a.rb:3:in …`, the order of Ruby 2.5 to 2.7 on a terminal.
+/// `     3: from a.rb:3:in …`, the order of Ruby 2.5 to 2.7 on a terminal.
 fn numbered(line: &str) -> Option<&str> {
     let (_, rest) = number(line.strip_prefix('\t')?.trim_start())?;
     rest.strip_prefix(": from ")

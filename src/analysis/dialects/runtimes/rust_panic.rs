@@ -12,7 +12,6 @@
 //! ```
 
 use super::super::location::whole;
-use super::classes;
 use super::thrown::{Named, Thrown};
 use crate::analysis::dialect::{Dialect, Spec, always};
 use crate::analysis::kind::Kind;
@@ -82,9 +81,6 @@ impl Dialect for Panic {
         self.end(report);
         if let Some(first) = self.first.take() {
             first.tell(report);
-            if let Some(kind) = classes::of_message(&first.error.message) {
-                report.kind = kind;
-            }
             report.forget_codes();
         }
     }

@@ -118,11 +118,20 @@ impl Thrown {
 
     /// Makes it the one that the report is about.
     pub(super) fn tell(&self, report: &mut Report) {
+        self.tell_as(self.kind(), report);
+    }
+
+    /// The same, of a kind that is known better.
+    pub(super) fn tell_as(&self, kind: Kind, report: &mut Report) {
         report.failed = true;
-        report.kind = self.kind();
+        report.kind = kind;
         report.first = None;
+        let told = |cause: &Named| {
+            let words = if cause.message.is_empty() { &cause.quote } else { &cause.message };
+            words.is_empty() || self.error.quote.contains(words.as_str())
+        };
         match &self.cause {
-            Some(cause) if !cause.quote.is_empty() && cause.quote != self.error.quote => {
+            Some(cause) if !told(cause) => {
                 report.quote(&format!("{} (cause: {})", self.error.quote, cause.quote));
             }
             _ => report.quote(&self.error.quote),

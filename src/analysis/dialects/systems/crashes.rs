@@ -13,6 +13,8 @@
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
 
 pub(super) static SPEC: Spec = Spec {
     name: "crashes",
@@ -87,6 +89,12 @@ const CORRUPT: &str = "Run it under AddressSanitizer or valgrind to find the bad
 const CORE: &str = "Run it under a debugger, or look at the core dump, to find the bad access";
 const SLOW: &str = "Allow more time, or find out what it waits for";
 
+/// Of these one is in every line that is worth a closer look, but for signals' names.
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = ["timed out after ", "Killed process ", "oom-kill", "OOMKilled", ": Assertion `"];
+    AhoCorasick::new(words).ok()
+});
+
 fn crash(line: &str) -> Option<Crash<'_>> {
     let first = *line.as_bytes().first()?;
     let of = |kind, telling, advice| Some(Crash { kind, telling, advice, file: None });
@@ -105,6 +113,10 @@ fn crash(line: &str) -> Option<Crash<'_>> {
         }
         _ => {}
     }
+    if !WORDS.as_ref().is_none_or(|words| words.is_match(line)) {
+        let (kind, advice) = signal(line)?;
+        return of(kind, 2, advice);
+    }
     if let Some((_, rest)) = line.split_once("command timed out after ")
         && rest.starts_with(|c: char| c.is_ascii_digit())
     {
@@ -114,7 +126,8 @@ fn crash(line: &str) -> Option<Crash<'_>> {
         || line.contains("oom-kill:")
         || line.contains("invoked oom-killer")
     {
-        return of(Kind::ResourceExhaustion, 6, MEMORY);
+        let killed = line.contains("Killed process ");
+        return of(Kind::ResourceExhaustion, if killed { 6 } else { 5 }, MEMORY);
     }
     if line.ends_with("OOMKilled")
         || line.contains("Reason: OOMKilled")
@@ -171,7 +184,7 @@ fn signal(line: &str) -> Option<(Kind, &'static str)> {
             .unwrap_or(line),
     };
     let placed = text.len() < line.len();
-    let (_, kind, advice, rest) = [
+    let (name, kind, advice, rest) = [
         ("Segmentation fault", Kind::RuntimeError, CORE),
         ("segmentation fault", Kind::RuntimeError, CORE),
         ("Aborted", Kind::RuntimeError, CORE),
@@ -195,8 +208,10 @@ fn signal(line: &str) -> Option<(Kind, &'static str)> {
         || rest == " (core dumped)"
         || rest.starts_with(": 9")
         || rest.starts_with(": 11");
-    (whole || (placed && rest.starts_with("  ")) || (placed && rest.starts_with(" (core dumped)")))
-        .then_some((kind, advice))
+    (whole
+        || (placed && (rest.starts_with("  ") || name == "Floating point exception"))
+        || (placed && rest.starts_with(" (core dumped)")))
+    .then_some((kind, advice))
 }
 
 #[cfg(test)]

@@ -81,9 +81,11 @@ fn said(line: &str) -> Option<Said<'_>> {
         return None;
     }
     match line.as_bytes().first()? {
-        b'C' | b'c' | b'd' | b'E' | b'e' | b'p' if let Some(said) = docker(line) => Some(said),
-        b'J' | b'F' | b'U' | b's' if let Some(said) = systemd(line) => Some(said),
-        _ => database(line),
+        b'J' | b'U' | b's' => systemd(line),
+        b'F' => systemd(line).or_else(|| database(line)),
+        b'C' | b'c' | b'd' | b'E' | b'e' | b'p' => docker(line).or_else(|| database(line)),
+        b'P' | b'(' => database(line),
+        _ => None,
     }
 }
 

@@ -42,6 +42,11 @@ pub(super) static SPEC: Spec = Spec {
         "Address already in use",
         "Broken pipe",
         "Stale file handle",
+        ": unrecognized option ",
+        ": invalid option -- ",
+        ": missing operand",
+        ": missing file operand",
+        ": option requires an argument",
     ],
     recognises: |sample| sample.lines().any(|line| refusal(line).is_some()),
     start: || Box::new(Errno),
@@ -97,28 +102,49 @@ impl Dialect for Errno {
     }
 }
 
+/// A command used wrongly (getopt(3), GNU coreutils): `ls: unrecognized option '--x'`.
+fn misused(line: &str) -> bool {
+    let Some((program, message)) = line.split_once(": ") else { return false };
+    let starts = [
+        "unrecognized option ",
+        "invalid option -- ",
+        "illegal option -- ",
+        "option requires an argument",
+        "missing operand",
+        "missing file operand",
+        "missing destination file operand",
+        "extra operand ",
+    ];
+    is_program(program) && starts.iter().any(|start| message.starts_with(start))
+}
+
+/// `program`: a name, perhaps with a path; of logs and prose it has blanks or is a level.
+fn is_program(program: &str) -> bool {
+    let levels = ["note", "warning", "info", "debug", "INFO", "WARN", "DEBUG", "Note"];
+    !program.is_empty()
+        && program.len() < 100
+        && program.chars().all(|c| c.is_ascii_alphanumeric() || "./_-+[]".contains(c))
+        && !levels.contains(&program)
+}
+
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
+    if line.len() <= 2000 && misused(line) {
+        return Some(Kind::RuntimeError);
+    }
     // Every reason ends in one of these letters.
-    if !matches!(line.as_bytes().last()?, b'a'..=b'z') || line.len() > 2000 {
+    if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
     }
-    let reason = REASONS.iter().find(|(reason, _)| line.ends_with(reason))?;
+    let Some(reason) = REASONS.iter().find(|(reason, _)| line.ends_with(reason)) else {
+        return None;
+    };
     let before =
         line.get(..line.len() - reason.0.len())?.trim_end_matches(['D', 'd', 'I', 'i', 'f', 'F']);
     let before = before.strip_suffix("Temporary ").unwrap_or(before);
     let (program, object) = before.split_once(": ")?;
     let ended = before.ends_with(": ");
-    // `program`: a name, perhaps with a path; of logs and prose it has blanks or more.
-    let named = !program.is_empty()
-        && program.len() < 100
-        && program.chars().all(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | '+' | '[' | ']')
-        })
-        && !matches!(
-            program,
-            "note" | "warning" | "info" | "debug" | "INFO" | "WARN" | "DEBUG" | "Note"
-        );
+    let named = is_program(program);
     // A place in front is a compiler's: `a.c:3: …` has no blank after its first colon.
     (named && ended && !object.contains(" warning: ")).then_some(reason.1)
 }

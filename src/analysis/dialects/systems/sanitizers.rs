@@ -65,6 +65,7 @@ impl Dialect for Sanitizers {
                     report.errors += 1;
                     report.file(file);
                     if report.first.is_none() {
+                        report.suggestion = Some(format!("Look at {file}"));
                         report.quote(&format!("runtime error: {message}"));
                     }
                 }
@@ -122,6 +123,11 @@ fn found(text: &str, report: &mut Report, state: &mut Sanitizers) {
 /// `    #0 0x555a in fill /app/o.c:3`, and `      /app/a.go:7 +0x1` of the race detector.
 fn frame(line: &str) -> Option<&str> {
     let text = line.trim_start();
+    // Where in the binary it is follows in parentheses.
+    let text = match text.rsplit_once(" (") {
+        Some((text, _)) if text.contains(' ') => text,
+        _ => text,
+    };
     let place =
         if text.starts_with('#') { text.rsplit_once(' ')?.1 } else { text.split_once(" +0x")?.0 };
     let place = whole(place)?;
