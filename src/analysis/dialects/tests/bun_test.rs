@@ -78,8 +78,7 @@ impl Dialect for BunTest {
                     line.trim_end_matches(':').clone_into(&mut self.file);
                     self.error.clear();
                 } else if self.error.is_empty()
-                    && (line.starts_with("error: ")
-                        || line.split_once(": ").is_some_and(|(name, _)| is_exception(name)))
+                    && (line.starts_with("error: ") || is_exception(line))
                 {
                     self.error = clip(line, 400);
                     // It may be of a file that was not loaded: then no test's name comes.
@@ -136,8 +135,10 @@ fn is_file(text: &str) -> bool {
         && !text.contains(": ")
 }
 
-fn is_exception(name: &str) -> bool {
-    name.ends_with("Error") && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+/// `TypeError: message`.
+fn is_exception(line: &str) -> bool {
+    let name = line.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    line[..name].ends_with("Error") && line[name..].starts_with(": ")
 }
 
 #[cfg(test)]

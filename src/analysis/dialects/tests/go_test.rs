@@ -144,8 +144,11 @@ impl GoTest {
             }
             return;
         }
-        let Some(at) = memchr::memmem::find(text.as_bytes(), b".go:") else { return };
-        let Some(place) = colons(text).filter(|place| place.file.len() == at + 3) else { return };
+        let Some(at) = memchr::memchr(b':', text.as_bytes()) else { return };
+        if !text[..at].ends_with(".go") {
+            return;
+        }
+        let Some(place) = colons(text) else { return };
         if place.file.contains('/') || place.file.contains(' ') {
             // Frames of a panic have whole paths.
             return;

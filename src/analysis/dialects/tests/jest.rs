@@ -36,16 +36,23 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 fn recognises(sample: &Sample) -> bool {
-    sample.has_line_starting("No tests found, exiting with code")
+    if sample.has_line_starting("No tests found, exiting with code")
         || sample.has_line_starting("● Validation Error")
         || sample.has_line_starting("● Unrecognized CLI Parameter")
         || sample.has_line_starting("Jest: \"")
-        || sample.lines().any(|line| {
-            line.strip_prefix("Test Suites: ").is_some_and(|rest| rest.ends_with(" total"))
-                || line
-                    .strip_prefix("  ● ")
-                    .is_some_and(|name| name.contains(" › ") || name == "Test suite failed to run")
-        })
+    {
+        return true;
+    }
+    let (mut fails, mut bullets) = (false, false);
+    sample.lines().any(|line| {
+        if line.starts_with("Test Suites: ") && line.ends_with(" total") {
+            return true;
+        }
+        fails |= line.starts_with("FAIL ") || line.starts_with(" FAIL ");
+        let Some(name) = line.strip_prefix("  ● ") else { return false };
+        bullets |= name != "Console";
+        fails && bullets || name.contains(" › ") || name == "Test suite failed to run"
+    })
 }
 
 /// In what kind of block a line stands.
@@ -90,7 +97,9 @@ impl Dialect for Jest {
                 if let Some(name) = line.strip_prefix("  ● ") {
                     self.bullet(name, report);
                 } else if self.cause.is_open() {
-                    self.message(line);
+                    self.message(line, report);
+                } else if self.block == Block::Unknown && line.starts_with("      at ") {
+                    self.frame(line, report);
                 } else if let Some(file) = line.strip_prefix(" FAIL ") {
                     self.fail(file, report);
                 } else if line.starts_with(" PASS ") {
@@ -170,10 +179,7 @@ impl Jest {
         // Two blanks after the bullet are warnings of the runtime; `Console` is what tests printed.
         let told = matches!(self.block, Block::Pass | Block::Again)
             || name == "Console"
-            || name.starts_with(' ')
-            || self.block == Block::Unknown
-                && !name.contains(" › ")
-                && !name.starts_with("Test suite failed");
+            || name.starts_with(' ');
         if told {
             self.cause.close();
             return;
@@ -189,8 +195,11 @@ impl Jest {
     }
 
     /// The first line of a message, and what was expected and received.
-    fn message(&mut self, line: &str) {
+    fn message(&mut self, line: &str, report: &mut Report) {
         let text = line.trim_start();
+        if self.block == Block::Unknown && text.starts_with("at ") {
+            self.frame(line, report);
+        }
         if text == "Jest encountered an unexpected token" {
             self.advised = true;
         } else if self.cause.is_bare() {
@@ -202,6 +211,16 @@ impl Jest {
             self.cause.piece(text);
         } else if text.starts_with("> ") || text.starts_with("at ") {
             self.cause.close();
+        }
+    }
+
+    /// Where the heading with the file was cut away, the frames tell it: those of tests by their names.
+    fn frame(&mut self, line: &str, report: &mut Report) {
+        let Some((_, place)) = line.rsplit_once('(') else { return };
+        let file = place.rsplitn(3, ':').nth(2).unwrap_or_default();
+        let test = [".test.", ".spec.", "__tests__/"].iter().any(|part| file.contains(part));
+        if test && self.failures.count() > 0 && !file.contains("node_modules") {
+            report.file(file);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "mocha",
-    markers: &[" failing\n", "Error: No test files found: "],
+    markers: &[" failing\n", "Context.<anonymous> (", "Error: No test files found: "],
     recognises,
     start: || Box::new(Mocha::default()),
 };
@@ -28,6 +28,9 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     sample.has_line_starting("Error: No test files found: ")
         || sample.lines().any(|line| failing(line).is_some())
+        // The head was cut away.
+        || sample.has("      at Context.<anonymous> (")
+            && sample.lines().any(|line| numbered(line).is_some())
 }
 
 /// Levels of suites in a title.
@@ -37,12 +40,14 @@ const MAX_TIMED_OUT: usize = 100;
 
 #[derive(Default)]
 struct Mocha {
-    /// After `4 failing`.
-    listing: bool,
+    /// After a total without failures: what follows is of another run, or another program's.
+    idle: bool,
     /// A title that goes on, and how many levels it has.
     title: Option<(String, u8)>,
     failures: Failures,
     cause: Cause,
+    /// A list of failures has begun.
+    listed: bool,
     /// The failure being listed has its file.
     placed: bool,
     /// Files of tests that took too long.
@@ -64,16 +69,14 @@ impl Dialect for Mocha {
             }
             return;
         }
-        if !self.listing || line.ends_with(" failing") {
-            if line.ends_with(" failing")
-                && let Some(count) = failing(line)
-            {
-                state(report, count);
-                self.listing = count > 0;
-                if self.listing {
-                    seen(report);
-                }
-            }
+        if line.ends_with(" failing")
+            && let Some(count) = failing(line)
+        {
+            state(report, count);
+            self.begin_list(count > 0, report);
+            return;
+        }
+        if self.idle {
             return;
         }
         if let Some((title, levels)) = self.title.take() {
@@ -100,6 +103,20 @@ impl Dialect for Mocha {
 }
 
 impl Mocha {
+    /// Numbered titles before a list were of tests as they failed; without a list they are what there is.
+    fn begin_list(&mut self, failing: bool, report: &mut Report) {
+        if !self.listed {
+            self.failures = Failures::default();
+            self.cause = Cause::default();
+        }
+        self.listed = true;
+        self.title = None;
+        self.idle = !failing;
+        if failing {
+            seen(report);
+        }
+    }
+
     fn begin_title(&mut self, title: &str, report: &mut Report) {
         match title.strip_suffix(':') {
             Some(title) => self.named(title, report),

@@ -20,7 +20,7 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "node:test",
-    markers: &["ℹ fail ", "✖ failing tests:", "Failed tests:\n", "ℹ cancelled "],
+    markers: &["ℹ fail ", "✖ failing tests:", "Failed tests:\n", "ℹ cancelled ", "✖ "],
     recognises,
     start: || Box::new(NodeTest::default()),
 };
@@ -30,6 +30,8 @@ fn recognises(sample: &Sample) -> bool {
         || sample.has_line_starting("ℹ cancelled ")
         || sample.has_line_starting("✖ failing tests:")
         || sample.has_line_starting("Failed tests:\n\n✖ ")
+        // Both list and totals were cut away.
+        || sample.lines().any(|line| line.trim_start().starts_with("✖ ") && line.ends_with("ms)"))
 }
 
 #[derive(Default)]

@@ -36,6 +36,7 @@ fn recognises(sample: &Sample) -> bool {
     sample.lines().any(|line| {
         running(line)
             || heading(line).is_some()
+            || line.starts_with("Error: No tests found.")
             || line.starts_with("Error: ") && line.contains("config.webServer")
             || line.contains("Executable doesn't exist at ")
     })

@@ -36,6 +36,7 @@ pub(super) static SPEC: Spec = Spec {
         "ImportError while loading conftest",
         "INTERNALERROR> ",
         "\nFAILED ",
+        "[file_or_dir] [...]",
     ],
     recognises,
     start: || Box::new(Pytest::default()),
@@ -43,6 +44,7 @@ pub(super) static SPEC: Spec = Spec {
 
 fn recognises(sample: &Sample) -> bool {
     sample.has("pytest: error: ")
+        || sample.has_line_starting("ERROR: usage: ")
         || sample.has_line_starting("ImportError while loading conftest")
         || sample.has_line_starting("INTERNALERROR> ")
         || sample.lines().any(|line| match line.as_bytes().first() {
@@ -72,6 +74,8 @@ struct Pytest {
     headed: Failures,
     /// Headings and the first `E` line below each.
     messages: Vec<(String, String)>,
+    /// How many of them are errors.
+    before_failures: usize,
     /// The heading whose message comes.
     heading: Option<String>,
     /// In the section of failures or errors.
@@ -138,7 +142,9 @@ impl Dialect for Pytest {
 
     fn finish(&mut self, report: &mut Report) {
         Failures::tell_best(&[&self.listed, &self.told, &self.headed], report);
-        match (&self.first, self.messages.first()) {
+        // Errors of setup stand before failures, and are told after them.
+        let told = self.messages.get(self.before_failures).or(self.messages.first());
+        match (&self.first, told) {
             (Some(first), _) => report.quote(first),
             (None, Some((heading, message))) if report.errors > 0 => {
                 report.quote(&format!("{heading} - {message}"));
@@ -150,7 +156,8 @@ impl Dialect for Pytest {
         if report.first.is_none()
             && let Some(name) = self.told.first().or(self.headed.first())
         {
-            report.quote(&format!("FAILED {name}"));
+            let word = if name.starts_with("ERROR ") { "" } else { "FAILED " };
+            report.quote(&format!("{word}{name}"));
         }
         if self.refused && report.errors == 0 {
             report.stated = Some(1);
@@ -173,7 +180,12 @@ impl Pytest {
     /// Words within a rule of `=`: a section's title or the total.
     fn rule(&mut self, words: &str, report: &mut Report) {
         match words {
-            "FAILURES" | "ERRORS" => self.in_section = true,
+            "FAILURES" | "ERRORS" => {
+                self.in_section = true;
+                if words == "FAILURES" {
+                    self.before_failures = self.messages.len();
+                }
+            }
             _ => {
                 if words.ends_with(['s', ')']) {
                     self.total(words, report);

@@ -217,6 +217,13 @@ impl Tap {
                     self.placed = true;
                 }
             }
+            // Its subtests were cut away; it fails for them alone.
+            "failureType" if value == "'subtestsFailed'" => {
+                self.failures.drop_last();
+                if self.cause.is_open() {
+                    self.cause = Cause::default();
+                }
+            }
             "error" | "message" if self.cause.is_open() && self.cause.is_bare() => {
                 if matches!(value, "|-" | "|" | ">-" | ">" | "|+") {
                     self.error_follows = true;

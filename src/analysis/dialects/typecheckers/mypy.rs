@@ -70,10 +70,12 @@ impl Dialect for Mypy {
             || first == b'T' && line.starts_with("There are no .py[i] files in directory")
         {
             report.problem(&Problem { message: line, ..Problem::ERROR });
-        } else if let Some(at) = memchr::memmem::find(line.as_bytes(), b" pip install types-") {
-            let package = line[at + " pip install ".len()..].trim_end_matches(['"', ')']);
-            if self.stubs.len() < MAX_STUBS && !self.stubs.iter().any(|known| known == package) {
-                self.stubs.push(package.to_owned());
+        } else if let Some(note) = any(line)
+            && let Some((_, packages)) = note.rest.split_once(" pip install types-")
+        {
+            let package = format!("types-{}", packages.trim_end_matches(['"', ')']));
+            if self.stubs.len() < MAX_STUBS && !self.stubs.contains(&package) {
+                self.stubs.push(package);
             }
         }
     }
@@ -153,32 +155,29 @@ fn problem(file: &str, (line, column): (u32, u32), message: &str, code: &str, re
 
 /// `a.py:24:5: error: …`, also without a line where a whole file is meant.
 fn error(line: &str) -> Option<Place<'_>> {
-    let at = memchr::memmem::find(line.as_bytes(), b": error: ")?;
-    let place = any(line)?;
-    (place.rest.starts_with("error: ") && place.file.len() <= at).then_some(place)
+    any(line).filter(|place| place.rest.starts_with("error: "))
 }
 
 /// A diagnostic of any severity in a Python file.
 fn any(line: &str) -> Option<Place<'_>> {
     let python = |file: &str| [".py", ".pyi", ".ipynb"].iter().any(|end| file.ends_with(end));
-    if let Some(place) = colons(line) {
-        let mut place = place;
+    // The first colon ends the path, unless it is a drive's.
+    let colon = memchr::memchr(b':', line.as_bytes())?;
+    if colon > 1 && !python(&line[..colon]) {
+        return None;
+    }
+    let severe = |rest: &str| rest.starts_with("error: ") || rest.starts_with("note: ");
+    if let Some(mut place) = colons(line) {
         // The end of the range: `3:5:3:9: error`.
         if let Some((_, rest)) = number(place.rest)
             && let Some((_, rest)) = rest.strip_prefix(':').and_then(number)
         {
             place.rest = rest.strip_prefix(':')?.trim_start();
         }
-        let severe = place.rest.starts_with("error: ") || place.rest.starts_with("note: ");
-        return (severe && python(place.file)).then_some(place);
+        return (severe(place.rest) && python(place.file)).then_some(place);
     }
     let (file, rest) = line.split_once(": ")?;
-    (python(file) && (rest.starts_with("error: ") || rest.starts_with("note: "))).then_some(Place {
-        file,
-        line: 0,
-        column: 0,
-        rest,
-    })
+    (python(file) && severe(rest)).then_some(Place { file, line: 0, column: 0, rest })
 }
 
 /// Message and code of `message  [code]`.
