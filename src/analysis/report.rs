@@ -283,6 +283,25 @@ impl Report {
         }
     }
 
+    /// Counts a problem many times over, for tables of totals; it has no place.
+    pub fn tally(&mut self, problem: &Problem<'_>, times: u64) {
+        let Some(more) = times.checked_sub(1) else { return };
+        self.problem(problem);
+        match problem.severity {
+            Severity::Error => self.errors += more,
+            Severity::Warning => self.warnings += more,
+        }
+        if problem.fixable {
+            self.fixable += more;
+        }
+        if let Some(group) =
+            self.by_code.get(problem.code).and_then(|index| self.groups.get_mut(*index))
+        {
+            group.count += more;
+            group.fixable += if problem.fixable { more } else { 0 };
+        }
+    }
+
     /// Counts under a code alone: for what is not a problem of its own, such as an error's class.
     pub fn code(&mut self, code: &str) {
         self.count_code(&Problem { code, ..Problem::ERROR });

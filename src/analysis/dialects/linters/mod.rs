@@ -2,7 +2,57 @@
 
 use crate::analysis::dialect::Spec;
 
+mod annotations;
+mod biome;
+mod clippy;
+mod commitlint;
+mod common;
+mod deno;
+mod eslint_crash;
+mod eslint_json;
+mod eslint_lines;
+mod flake8;
+mod generic;
+mod golangci;
+mod hadolint;
+mod markdownlint;
+mod oxlint;
+mod phpcs;
+mod pydocstyle;
+mod pylint;
+mod rubocop;
 mod ruff;
+mod shellcheck;
+mod sqlfluff;
+mod stylelint;
+mod stylish;
+mod yamllint;
 
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[&ruff::SPEC];
+pub(super) static SPECS: &[&Spec] = &[
+    &ruff::SPEC,
+    &flake8::SPEC,
+    &pylint::SPEC,
+    &pydocstyle::SPEC,
+    &eslint_crash::SPEC,
+    &stylish::SPEC,
+    &eslint_lines::SPEC,
+    &eslint_json::SPEC,
+    &biome::SPEC,
+    &oxlint::SPEC,
+    &stylelint::SPEC,
+    &stylelint::CONFIGURATION,
+    &shellcheck::SPEC,
+    &hadolint::SPEC,
+    &yamllint::SPEC,
+    &clippy::SPEC,
+    &golangci::SPEC,
+    &rubocop::SPEC,
+    &markdownlint::SPEC,
+    &deno::SPEC,
+    &commitlint::SPEC,
+    &phpcs::SPEC,
+    &sqlfluff::SPEC,
+    &annotations::SPEC,
+    &generic::SPEC,
+];

@@ -6,10 +6,13 @@
 //! F401 [*] `os` imported …      src/a.py:1:8: F401 [*] `os` …         src/a.py:
 //!  --> src/a.py:1:8                                                    1:8 F401 [*] `os` …
 //! ```
-//! All end in `Found 53 errors.` (`Found 3 errors (2 fixed, 1 remaining).` after a repair) and
+//! `--statistics` prints `40`, `F401` and `[*] unused-import` with tabs between; `pylint`
+//! `src/a.py:1: [F401] `os` …`. All end in `Found 53 errors.` (`Found 3 errors (2 fixed, 1 remaining).` after a repair) and
 //! `[*] 40 fixable with the `--fix` option`.
 
 use super::super::location::{colons, number};
+use super::common::code_length;
+use super::flake8;
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Problem, Rank, Report};
@@ -17,7 +20,15 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "ruff",
-    markers: &["[*] ", "\n --> ", " fixable with ", "\nFound ", "invalid-syntax: "],
+    markers: &[
+        "[*] ",
+        "\t[ ] ",
+        "\t[-] ",
+        "\n --> ",
+        " fixable with ",
+        "\nFound ",
+        "invalid-syntax: ",
+    ],
     recognises,
     start: || Box::new(Ruff::default()),
 };
@@ -25,6 +36,7 @@ pub(super) static SPEC: Spec = Spec {
 fn recognises(sample: &Sample) -> bool {
     let marked = sample.has("[*] ") || sample.has("fixable with") || sample.has("invalid-syntax: ");
     let mut previous_code = false;
+    let mut backticks = false;
     for line in sample.lines() {
         if previous_code && line.trim_start().starts_with("--> ") {
             return true;
@@ -33,12 +45,17 @@ fn recognises(sample: &Sample) -> bool {
         if marked && concise(line).is_some() {
             return true;
         }
-        // Messages quote with backticks, where flake8 has apostrophes.
-        if line.contains('`') && concise(line).is_some() {
+        if tallied(line).is_some() {
             return true;
         }
+        let Some((_, _, rest)) = concise(line) else { continue };
+        if split_code(rest).is_some_and(|(code, message)| flake8::is_own(code, message)) {
+            return false;
+        }
+        // Messages quote with backticks, where flake8 has apostrophes.
+        backticks |= line.contains('`');
     }
-    marked && sample.lines().any(|line| grouped(line).is_some())
+    backticks || marked && sample.lines().any(|line| grouped(line).is_some())
 }
 
 #[derive(Default)]
@@ -63,6 +80,8 @@ impl Dialect for Ruff {
             b' ' => {
                 if let Some(header) = self.header.take() {
                     self.place(&header, line, report);
+                } else if line.contains('\t') {
+                    statistics(line, report);
                 } else if !self.file.is_empty()
                     && let Some((place, rest)) = grouped(line)
                 {
@@ -74,6 +93,7 @@ impl Dialect for Ruff {
             b'F' if line.starts_with("Found ") => total(line, report),
             b'[' if line.starts_with("[*] ") => fixable(line, report),
             b'N' if line.starts_with("No fixes available") => fixable_hidden(line, report),
+            b'0'..=b'9' if line.contains('\t') => statistics(line, report),
             _ if split_code(line).is_some() => line.clone_into(self.header.insert(String::new())),
             _ => {
                 if let Some((file, place, rest)) = concise(line) {
@@ -148,10 +168,33 @@ fn split_code(text: &str) -> Option<(&str, &str)> {
 
 /// `path:1:8: F401 rest`.
 fn concise(line: &str) -> Option<(&str, (u32, u32), &str)> {
-    let place = colons(line)?;
-    let rest = place.rest.strip_prefix("SyntaxError: ").map_or(place.rest, |_| place.rest);
+    // What begins with a colon is a command of GitHub Actions.
+    let place = colons(line).filter(|place| !place.file.starts_with(':'))?;
+    let rest = place.rest;
     split_code(rest)?;
     (place.column > 0).then_some((place.file, (place.line, place.column), rest))
+}
+
+/// `40 F401 [*] unused-import`, with tabs between, as `--statistics` prints it; older versions have no
+/// mark or put the message where the rule's name is.
+fn tallied(line: &str) -> Option<(u32, &str, &str)> {
+    let (count, rest) = number(line.trim_ascii_start())?;
+    let (code, rest) = rest.strip_prefix('\t')?.split_once('\t')?;
+    let code = code.trim_ascii_end();
+    let shaped = code == "invalid-syntax"
+        || code_length(code, 7, 4).is_some_and(|length| length == code.len() && length > 2);
+    (shaped && count > 0).then(|| (count, code, rest.trim_start()))
+}
+
+fn statistics(line: &str, report: &mut Report) {
+    let Some((count, code, rest)) = tallied(line) else { return };
+    let fixable = rest.starts_with("[*]");
+    let text = ["[*]", "[ ]", "[-]"].iter().find_map(|mark| rest.strip_prefix(mark));
+    let text = text.unwrap_or(rest).trim_start();
+    let rule = if text.contains(' ') { rule(code) } else { text };
+    report.quote(&format!("{code} {text}"));
+    let problem = Problem { code, rule, message: text, fixable, ..Problem::ERROR };
+    report.tally(&problem, u64::from(count));
 }
 
 /// `  1:8 F401 rest`.
@@ -216,5 +259,29 @@ fn rule(code: &str) -> &'static str {
         "W291" => "trailing-whitespace",
         "W293" => "blank-line-with-whitespace",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::analyze;
+    use crate::analysis::status::Status;
+
+    #[test]
+    fn statistics_are_totals_by_code() {
+        let text = "12\tE501\t[ ] line-too-long\n 3\tI001\t[*] unsorted-imports\n3\tF401 \t[*] unused-import\nFound 18 errors.\n[*] 3 fixable with the `--fix` option.\n";
+        let found = analyze(text, &Status::default(), None, 0);
+        assert_eq!((found.tool, found.details.error_count), ("ruff", Some(18)));
+        assert_eq!(found.details.errors_by_type["E501"], 12);
+        assert_eq!(found.details.errors_by_type["I001"], 3);
+        assert_eq!(found.details.fixable_count, Some(3));
+        assert_eq!(found.suggestion, "Run: ruff --fix (3/18 auto-fixable)");
+    }
+
+    #[test]
+    fn what_flake8_prints_with_backticks_is_not_ruff_s() {
+        let text = "a.py:1:1: E721 do not compare types, for exact checks use `is` / `is not`\n";
+        let found = analyze(text, &Status::default(), None, 0);
+        assert_eq!(found.tool, "flake8");
     }
 }
