@@ -20,18 +20,14 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "cargo test",
-    markers: &[
-        "test result: FAILED",
-        " ... FAILED",
-        "error: test failed, to rerun",
-        " stdout ----",
-    ],
+    markers: &["test result: FAILED", " ... FAILED", "test failed, to rerun", " stdout ----"],
     recognises,
     start: || Box::new(CargoTest::default()),
 };
 
 fn recognises(sample: &Sample) -> bool {
     sample.has_line_starting("error: test failed, to rerun pass")
+        || sample.has_line_starting("error: doctest failed, to rerun pass")
         || sample.lines().any(|line| {
             line.starts_with("test result: FAILED. ")
                 || line.starts_with("test ") && line.ends_with(" ... FAILED")
@@ -50,6 +46,8 @@ struct CargoTest {
     cause: Cause,
     /// In the output of a failed test, whose place is not known yet.
     unplaced: bool,
+    /// In the output of a documentation's test.
+    in_doc: bool,
     /// Where the panic was, when its message is on the next line.
     panicked: bool,
     /// `error: test failed` was read, and what ended the process may follow.
@@ -74,7 +72,7 @@ impl Dialect for CargoTest {
             }
             b't' if line.starts_with("test ") => self.test(line, report),
             b't' if line.starts_with("thread '") => self.panic(line, report),
-            b'e' if line.starts_with("error: test failed, to rerun pass") => {
+            b'e' if is_end(line) => {
                 report.failed = true;
                 seen(report);
                 self.place(report);
@@ -90,8 +88,9 @@ impl Dialect for CargoTest {
                 if self.cause.is_open() && (self.panicked || first == b'E' || first == b'e') {
                     // An `Err` of a test is printed as `Error: …`; doc tests that do not compile as
                     // the compiler's own errors.
-                    let told =
-                        self.panicked || line.starts_with("Error: ") || line.starts_with("error");
+                    let told = self.panicked
+                        || line.starts_with("Error: ")
+                        || self.in_doc && line.starts_with("error");
                     if told {
                         self.cause.piece(line);
                         self.panicked = false;
@@ -163,12 +162,14 @@ impl CargoTest {
         self.cause.begin(name, report);
         self.panicked = false;
         self.unplaced = true;
+        self.in_doc = false;
         // Doc tests are named by their place.
         if let Some((file, rest)) = name.split_once(" - ")
             && rest.contains("(line ")
         {
             report.file(file);
             self.unplaced = false;
+            self.in_doc = true;
         }
     }
 
@@ -222,6 +223,12 @@ impl CargoTest {
             self.unplaced = false;
         }
     }
+}
+
+/// Cargo's word that a test binary failed.
+fn is_end(line: &str) -> bool {
+    line.starts_with("error: test failed, to rerun pass")
+        || line.starts_with("error: doctest failed, to rerun pass")
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ impl Failures {
 #[derive(Debug, Default)]
 pub(super) struct Cause {
     text: String,
+    /// Bytes of its name.
+    head: usize,
     pieces: u8,
     open: bool,
 }
@@ -77,6 +79,7 @@ impl Cause {
         self.open = self.text.is_empty() && !head.trim().is_empty();
         if self.open {
             self.push(head.trim());
+            self.head = self.text.len();
             seen(report);
         }
     }
@@ -84,6 +87,13 @@ impl Cause {
     /// Whether what follows belongs to the first failure.
     pub(super) fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// What was said was not yet the failure: its message comes.
+    pub(super) fn retell(&mut self) {
+        self.text.truncate(self.head);
+        self.pieces = 0;
+        self.open = self.head > 0;
     }
 
     /// Whether nothing was said of it but its name.

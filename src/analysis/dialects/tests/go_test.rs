@@ -1,6 +1,7 @@
 //! `go test`, plain and `-v`, with panics and timeouts, and gotestsum
 //! (<https://pkg.go.dev/cmd/go#hdr-Test_packages>, `src/testing/testing.go`). Packages that do not build
-//! are the compiler's words, not a test's.
+//! are the compiler's words, not a test's. Under `-json` each line printed is in an event of its own:
+//! `{"Action":"output","Package":"example.com/a","Output":"--- FAIL: TestA (0.00s)\n"}`.
 //!
 //! ```text
 //! --- FAIL: TestPer (0.00s)
@@ -19,7 +20,13 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "go test",
-    markers: &["--- FAIL: ", "FAIL\t", "=== FAIL: ", "panic: test timed out after "],
+    markers: &[
+        "--- FAIL: ",
+        "FAIL\t",
+        "=== FAIL: ",
+        "panic: test timed out after ",
+        "\"Action\":\"fail\"",
+    ],
     recognises,
     start: || Box::new(GoTest::default()),
 };
@@ -29,6 +36,7 @@ fn recognises(sample: &Sample) -> bool {
         || sample.lines().any(|line| {
             line.trim_start().starts_with("--- FAIL: ")
                 || line.starts_with("=== FAIL: ")
+                || line.starts_with('{') && line.contains("\"Action\":\"fail\"")
                 || package(line).is_some()
         })
 }
@@ -86,6 +94,11 @@ impl Dialect for GoTest {
                 }
             }
             b'o' if line.starts_with("ok  \t") => self.next_package(),
+            b'{' => {
+                if let Some(text) = output(line) {
+                    self.line(text.trim_end(), report);
+                }
+            }
             _ => {}
         }
     }
@@ -189,6 +202,15 @@ impl GoTest {
     }
 }
 
+/// The line within an event of `-json`.
+fn output(line: &str) -> Option<String> {
+    let at = memchr::memmem::find(line.as_bytes(), b"\"Output\":\"")?;
+    let text = line.get(at + "\"Output\":".len()..)?.strip_suffix('}')?;
+    let text: String = serde_json::from_str(text).ok()?;
+    // Not an event within an event.
+    (!text.starts_with('{')).then_some(text)
+}
+
 /// The package of `FAIL    example.com/t/rate    0.002s`; those that do not build have no time.
 fn package(line: &str) -> Option<&str> {
     let (name, time) = line.strip_prefix("FAIL\t")?.split_once('\t')?;
@@ -221,6 +243,18 @@ mod tests {
             found.details.first_error.as_deref(),
             Some("--- FAIL: TestA - a_test.go:9: got 2, want 3")
         );
+    }
+
+    #[test]
+    fn events_hold_the_lines() {
+        let found = analyze(
+            "{\"Action\":\"output\",\"Package\":\"a\",\"Test\":\"TestA\",\"Output\":\"=== RUN   TestA\\n\"}\n{\"Action\":\"output\",\"Package\":\"a\",\"Test\":\"TestA\",\"Output\":\"    a_test.go:9: no\\n\"}\n{\"Action\":\"output\",\"Package\":\"a\",\"Test\":\"TestA\",\"Output\":\"--- FAIL: TestA (0.00s)\\n\"}\n{\"Action\":\"fail\",\"Package\":\"a\",\"Test\":\"TestA\",\"Elapsed\":0}\n",
+            &Status::default(),
+            None,
+            0,
+        );
+        assert_eq!(found.details.error_count, Some(1));
+        assert_eq!(found.details.first_error.as_deref(), Some("--- FAIL: TestA - a_test.go:9: no"));
     }
 
     #[test]

@@ -50,11 +50,7 @@ impl Dialect for GoogleTest {
         let Some(first) = line.bytes().next() else { return };
         match first {
             b'[' => self.bracket(line, report),
-            b'T' if line == "The following tests FAILED:" => {
-                self.listing = true;
-                report.failed = true;
-                seen(report);
-            }
+            b'T' if line == "The following tests FAILED:" => self.listing = true,
             b'0'..=b'9' if line.contains("% tests passed, ") => {
                 // GoogleTest's own totals are finer.
                 if report.stated.is_none_or(|stated| stated == 0)

@@ -7,10 +7,12 @@ mod bun_test;
 mod cargo_test;
 mod deno_test;
 mod dotnet_test;
+mod exunit;
 mod failures;
 mod go_test;
 mod googletest;
 mod gradle_test;
+mod jasmine;
 mod jest;
 mod minitest;
 mod mocha;
@@ -19,11 +21,13 @@ mod node_test;
 mod phpunit;
 mod playwright;
 mod pytest;
+mod pytest_lines;
 mod rspec;
 mod surefire;
 mod tap;
 mod unittest;
 mod vitest;
+mod xctest;
 
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[
@@ -48,6 +52,9 @@ pub(super) static SPECS: &[&Spec] = &[
     &minitest::SPEC,
     &phpunit::SPEC,
     &dotnet_test::SPEC,
+    &jasmine::SPEC,
+    &exunit::SPEC,
+    &xctest::SPEC,
 ];
 
 #[cfg(test)]
@@ -178,12 +185,13 @@ mod robustness {
                 }
                 dialect.finish(&mut report);
             }
-            crate::analysis::analyze(
+            let found = crate::analysis::analyze(
                 &lines.join("\n"),
                 &crate::analysis::status::Status::default(),
                 None,
                 3,
             );
+            prop_assert!(found.summary.chars().count() <= 500);
         }
     }
 }

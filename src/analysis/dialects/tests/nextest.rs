@@ -12,6 +12,7 @@
 
 use super::failures::{Cause, Failures, number_before, seen, settle, state};
 use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::dialects::location::number;
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
 use crate::analysis::sample::Sample;
@@ -57,8 +58,8 @@ impl Dialect for Nextest {
                     self.summary(text, report);
                     return;
                 }
-                if let Some(name) = status(line) {
-                    self.failure(name, report);
+                if let Some((name, tried)) = status(line) {
+                    self.failure(name, tried, report);
                     return;
                 }
             }
@@ -98,17 +99,19 @@ impl Dialect for Nextest {
 
     fn finish(&mut self, report: &mut Report) {
         Failures::tell_best(&[&self.again, &self.told], report);
-        self.cause.tell(report);
+        if report.is_failure() || report.stated.is_some_and(|stated| stated > 0) {
+            self.cause.tell(report);
+        }
         settle(report);
     }
 }
 
 impl Nextest {
-    fn failure(&mut self, name: &str, report: &mut Report) {
+    fn failure(&mut self, name: &str, tried: bool, report: &mut Report) {
         if self.summarised {
             self.again.add(name, "", report);
             self.cause.close();
-        } else {
+        } else if !tried {
             self.told.add(name, "", report);
         }
         self.panicked = false;
@@ -146,11 +149,15 @@ fn file(place: &str, report: &mut Report) {
     }
 }
 
-/// `lib1 tests::below` of a line that says it failed. Tries that are repeated are told as `TRY 1 FAIL`,
-/// and are none until the last.
-fn status(line: &str) -> Option<&str> {
+/// `lib1 tests::below` of a line that says it failed, and whether that was one try of several
+/// (`TRY 1 FAIL`): only the last decides, and is told again below the summary.
+fn status(line: &str) -> Option<(&str, bool)> {
     let (word, rest) = line.strip_prefix(' ')?.trim_start().split_once(" [")?;
-    let failed = matches!(word, "FAIL" | "TIMEOUT" | "ABORT" | "LEAK-FAIL" | "XFAIL" | "EXEC FAIL")
+    let tried = word.strip_prefix("TRY ").and_then(number).map(|(_, rest)| rest.trim_start());
+    let word = tried.unwrap_or(word);
+    // Tries have shorter words: `ABRT`, `TMT`.
+    let failed = tried.is_some() && !matches!(word, "PASS" | "SLOW" | "LEAK")
+        || matches!(word, "FAIL" | "TIMEOUT" | "ABORT" | "LEAK-FAIL" | "XFAIL" | "EXEC FAIL")
         || word.len() > 4
             && word.starts_with("SIG")
             && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -159,10 +166,11 @@ fn status(line: &str) -> Option<&str> {
         return None;
     }
     let name = name.trim_start();
-    Some(match name.strip_prefix('(').and_then(|rest| rest.split_once(") ")) {
+    let name = match name.strip_prefix('(').and_then(|rest| rest.split_once(") ")) {
         Some((_, name)) => name.trim_start(),
         None => name,
-    })
+    };
+    Some((name, tried.is_some()))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub(super) static SPEC: Spec = Spec {
         " ────",
         "config.webServer",
         "npx playwright install",
+        "Error: No tests found.",
     ],
     recognises,
     start: || Box::new(Playwright::default()),
@@ -46,6 +47,8 @@ fn recognises(sample: &Sample) -> bool {
 struct Playwright {
     failures: Failures,
     cause: Cause,
+    /// There were totals: without one of failures, what failed passed when it was tried again.
+    totalled: bool,
     /// The executable is missing.
     no_browser: bool,
 }
@@ -73,7 +76,7 @@ impl Dialect for Playwright {
             if let Some(title) = heading(line) {
                 self.failed(title, report);
             } else {
-                total(text, report);
+                self.totalled |= total(text, report);
             }
             return;
         }
@@ -83,6 +86,9 @@ impl Dialect for Playwright {
     }
 
     fn finish(&mut self, report: &mut Report) {
+        if self.totalled && report.stated.is_none() {
+            return;
+        }
         self.failures.tell(report);
         self.cause.tell(report);
         settle(report);
@@ -135,18 +141,19 @@ fn heading(line: &str) -> Option<&str> {
     title.contains(" › ").then(|| title.trim_end_matches(['─', '=', ' ']))
 }
 
-/// `1 failed`, `1 error was not a part of any test, see above for details`.
-fn total(text: &str, report: &mut Report) {
-    let Some((count, rest)) = number(text) else { return };
-    if rest == " failed"
+/// `1 failed`, `1 error was not a part of any test, see above for details`, and totals of the rest.
+fn total(text: &str, report: &mut Report) -> bool {
+    let Some((count, rest)) = number(text) else { return false };
+    let failed = rest == " failed"
         || rest == " interrupted"
         || rest.starts_with(" error was not a part of any test")
-        || rest.starts_with(" errors were not a part of any test")
-    {
+        || rest.starts_with(" errors were not a part of any test");
+    if failed {
         state(report, u64::from(count));
         seen(report);
         report.failed = true;
     }
+    failed || rest == " flaky" || rest == " passed" || rest.starts_with(" passed (")
 }
 
 #[cfg(test)]
@@ -172,6 +179,13 @@ mod tests {
                 .first_error
                 .is_some_and(|first| first.ends_with("toHaveTitle(expected) failed"))
         );
+    }
+
+    #[test]
+    fn what_passed_when_tried_again_is_no_failure() {
+        let text = TEXT.replace("  1 failed", "  1 flaky");
+        let found = analyze(&text, &Status::default(), None, 0);
+        assert_eq!(found.kind, Kind::Unknown);
     }
 
     #[test]

@@ -12,7 +12,9 @@
 //! ```
 //! `-v` adds `tests/test_a.py::test_debit FAILED [ 15%]`, xdist `[gw0] [ 15%] FAILED tests/…`.
 
-use super::failures::{Cause, Failures, number_before, seen, settle, state};
+use super::failures::{Cause, Failures, seen, settle, state};
+use super::pytest_lines::{listed, nothing_but_deselected, total};
+use super::unittest::is_link;
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
@@ -44,7 +46,9 @@ pub(super) static SPEC: Spec = Spec {
 
 fn recognises(sample: &Sample) -> bool {
     sample.has("pytest: error: ")
-        || sample.has_line_starting("ERROR: usage: ")
+        || sample
+            .lines()
+            .any(|line| line.starts_with("ERROR: usage: ") && line.contains("[file_or_dir]"))
         || sample.has_line_starting("ImportError while loading conftest")
         || sample.has_line_starting("INTERNALERROR> ")
         || sample.lines().any(|line| match line.as_bytes().first() {
@@ -84,8 +88,10 @@ struct Pytest {
     first: Option<String>,
     /// What went wrong before any test ran.
     cause: Cause,
-    /// pytest named a file or test it was given and did not find.
-    refused: bool,
+    /// The total was of no tests.
+    empty: bool,
+    /// pytest's word on arguments it cannot use: files and tests it did not find.
+    refusal: Option<String>,
 }
 
 impl Dialect for Pytest {
@@ -102,13 +108,10 @@ impl Dialect for Pytest {
             b'E' => {
                 if let Some((id, reason)) = listed(line, "ERROR ") {
                     self.list("ERROR ", id, reason, report);
-                } else if let Some(words) = line.strip_prefix("ERROR: ") {
-                    // Named after the total of a run without tests, which it explains.
-                    if !words.starts_with("usage: ") && !self.refused {
-                        self.refused = true;
-                        report.requote(line);
-                    }
-                    report.failed = true;
+                } else if !self.in_section
+                    && let Some(words) = line.strip_prefix("ERROR: ")
+                {
+                    self.refuse(line, words);
                 }
             }
             b'F' => {
@@ -126,6 +129,11 @@ impl Dialect for Pytest {
             b'0'..=b'9' | b'n' if line.ends_with(['s', ')']) => self.total(line, report),
             b'[' if line.starts_with("[gw") => self.worker(line, report),
             b' ' => {}
+            // Of chained exceptions the last failed the test.
+            b'T' | b'D' if self.in_section && is_link(line) => {
+                self.heading =
+                    self.messages.pop().map(|(heading, _)| heading).or(self.heading.take());
+            }
             _ => {
                 if line.len() > 8 && line.ends_with("%]") {
                     self.progress(line, report);
@@ -142,6 +150,9 @@ impl Dialect for Pytest {
 
     fn finish(&mut self, report: &mut Report) {
         Failures::tell_best(&[&self.listed, &self.told, &self.headed], report);
+        if report.errors == 0 && (self.empty || report.stated.is_none()) {
+            self.not_run(report);
+        }
         // Errors of setup stand before failures, and are told after them.
         let told = self.messages.get(self.before_failures).or(self.messages.first());
         match (&self.first, told) {
@@ -159,24 +170,47 @@ impl Dialect for Pytest {
             let word = if name.starts_with("ERROR ") { "" } else { "FAILED " };
             report.quote(&format!("{word}{name}"));
         }
-        if self.refused && report.errors == 0 {
-            report.stated = Some(1);
-        } else if report.failed && report.errors == 0 && report.stated == Some(0) {
-            report.quote("no tests ran");
-        } else if report.failed && report.errors == 0 && report.stated.is_none() {
-            report.errors = 1;
-            self.refused = true;
-        }
-        if self.refused
-            && report.failures().is_empty()
-            && let Some(first) = &report.first
-        {
-            report.summary = Some(format!("Tests did not run: {first}"));
-        }
     }
 }
 
 impl Pytest {
+    /// `ERROR: file or directory not found: x`. Other programs print such lines too: those are
+    /// believed when no test ran.
+    fn refuse(&mut self, line: &str, words: &str) {
+        let usage = words.starts_with("usage: ");
+        let own =
+            ["usage: ", "file or directory not found: ", "not found: ", "found no collectors"]
+                .iter()
+                .any(|start| words.starts_with(start));
+        // What is wrong comes after the usage.
+        if usage && self.refusal.is_none() {
+            self.refusal = Some(String::new());
+        } else if !usage
+            && (own || self.empty)
+            && self.refusal.as_ref().is_none_or(String::is_empty)
+        {
+            self.refusal = Some(line.to_owned());
+        }
+    }
+
+    /// Ends the reading of a run that came to no test.
+    fn not_run(&mut self, report: &mut Report) {
+        if let Some(refusal) = &self.refusal {
+            report.failed = true;
+            report.quote(refusal);
+            report.stated = Some(1);
+        }
+        self.cause.tell(report);
+        if !report.failed {
+            return;
+        }
+        if report.stated.is_none() {
+            report.stated = Some(1);
+        }
+        let words = report.first.as_deref().unwrap_or("wrong arguments");
+        report.summary = Some(format!("Tests did not run: {words}"));
+    }
+
     /// Words within a rule of `=`: a section's title or the total.
     fn rule(&mut self, words: &str, report: &mut Report) {
         match words {
@@ -203,6 +237,7 @@ impl Pytest {
             seen(report);
         } else if words.starts_with("no tests ran") || nothing_but_deselected(words) {
             report.failed = true;
+            self.empty = true;
             self.cause.begin(words, report);
             seen(report);
         }
@@ -310,51 +345,6 @@ impl Pytest {
             self.cause.begin(words, report);
         }
     }
-}
-
-/// `FAILED path::name - reason`, `ERROR path`.
-fn listed<'l>(line: &'l str, word: &str) -> Option<(&'l str, &'l str)> {
-    let rest = line.strip_prefix(word)?;
-    let (id, reason) = rest.split_once(" - ").unwrap_or((rest, ""));
-    let file = id.split("::").next()?;
-    let path = file.rsplit('/').next()?;
-    (!id.is_empty() && (id.contains("::") || path.contains('.') && !id.contains(' ')))
-        .then_some((id, reason))
-}
-
-/// Failed and errored tests of `6 failed, 4 passed, 1 error in 1.68s` or `no tests ran in 0.65s`.
-fn total(words: &str) -> Option<u64> {
-    let (counts, time) = words.rsplit_once(" in ")?;
-    let seconds = time.split_once(" (").map_or(time, |(seconds, _)| seconds).strip_suffix('s')?;
-    if !seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') || seconds.is_empty() {
-        return None;
-    }
-    let mut known = false;
-    for count in counts.split(", ") {
-        let (number, word) = count.split_once(' ')?;
-        known = match word {
-            "passed" | "failed" | "skipped" | "deselected" | "xfailed" | "xpassed" | "error"
-            | "errors" | "warning" | "warnings" | "rerun" | "subtests passed"
-            | "subtests failed" => number.bytes().all(|byte| byte.is_ascii_digit()),
-            "tests ran" => number == "no",
-            _ => false,
-        };
-        if !known {
-            return None;
-        }
-    }
-    known.then(|| {
-        let failed = number_before(counts, " failed").unwrap_or(0);
-        failed + number_before(counts, " error").unwrap_or(0)
-    })
-}
-
-/// A run whose every test was left out by `-k` or `-m` fails as one without tests.
-fn nothing_but_deselected(words: &str) -> bool {
-    words.rsplit_once(" in ").is_some_and(|(counts, _)| {
-        counts.split(", ").all(|count| count.ends_with(" deselected") || count.contains(" warning"))
-            && counts.contains(" deselected")
-    })
 }
 
 #[cfg(test)]

@@ -79,6 +79,11 @@ impl Dialect for Unittest {
             b' ' if self.unplaced => self.frame(line, report),
             b'T' if line.starts_with("Traceback (most recent call last):") => self.traced = true,
             b' ' => {}
+            // Of chained exceptions the last failed the test.
+            b'T' | b'D' if self.failures.count() == 1 && is_link(line) => {
+                self.traced = false;
+                self.cause.retell();
+            }
             _ => {
                 if self.traced && self.cause.is_open() && !is_rule(line, b'-') {
                     self.cause.piece(line);
@@ -108,6 +113,12 @@ impl Unittest {
             self.unplaced = false;
         }
     }
+}
+
+/// The words between two exceptions of a chain.
+pub(super) fn is_link(line: &str) -> bool {
+    line.starts_with("The above exception was the direct cause of the following exception")
+        || line.starts_with("During handling of the above exception, another exception occurred")
 }
 
 /// A rule of 70 signs.

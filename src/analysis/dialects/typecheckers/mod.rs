@@ -4,6 +4,7 @@ use crate::analysis::dialect::Spec;
 use crate::analysis::report::Report;
 
 mod flow;
+mod json;
 mod mypy;
 mod pyright;
 mod svelte_check;
@@ -15,6 +16,8 @@ pub(super) static SPECS: &[&Spec] = &[
     &tsc::SPEC,
     &mypy::SPEC,
     &pyright::SPEC,
+    &json::MYPY,
+    &json::PYRIGHT,
     &ty::TY,
     &ty::PYREFLY,
     &flow::SPEC,

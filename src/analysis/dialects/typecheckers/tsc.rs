@@ -37,6 +37,8 @@ impl Dialect for Tsc {
         if line.as_bytes().first().is_none_or(|first| *first == b' ') {
             return;
         }
+        // Angular's command and build services repeat the severity in front.
+        let line = line.strip_prefix("Error: ").unwrap_or(line);
         let Some(at) = memchr::memmem::find(line.as_bytes(), b" TS") else { return };
         let (place, text) = match place(line) {
             Some(place) => (place, place.rest.strip_prefix("- ").unwrap_or(place.rest)),
