@@ -128,6 +128,7 @@ impl Compile {
                 report.quote(said);
             }
             count(&problem, report);
+            self.file = Some((file.to_owned(), u32::MAX, 0));
             return;
         }
         // Further lines of a message belong to the one before.

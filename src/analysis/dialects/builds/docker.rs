@@ -34,6 +34,8 @@ fn recognises(sample: &Sample) -> bool {
 #[derive(Default)]
 struct Docker {
     dockerfile: Option<String>,
+    /// The first error of what a step printed.
+    inner: Option<String>,
 }
 
 impl Dialect for Docker {
@@ -43,6 +45,9 @@ impl Dialect for Docker {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some(first) = line.as_bytes().first() else { return };
+        if self.inner.is_none() && matches!(first, b'#' | b'0'..=b'9') {
+            self.inner = inner(line).map(str::to_owned);
+        }
         if matches!(first, b'#' | b' ' | b'0'..=b'9' | b'-') {
             return;
         }
@@ -65,10 +70,27 @@ impl Dialect for Docker {
             if let Some(file) = &self.dockerfile {
                 report.file(file);
             }
+            if let Some(inner) = self.inner.take() {
+                let stated = report.first.as_deref().unwrap_or_default();
+                report.suggestion = Some(format!("First error in the step: {inner}. {stated}"));
+            }
             // Whatever a tool inside the build said explains more.
             report.first_line = u64::MAX - 1;
         }
     }
+}
+
+/// `#8 3.012 said` or `3.012 said`, where it says that something is an error.
+fn inner(line: &str) -> Option<&str> {
+    memchr::memmem::find(line.as_bytes(), b"rror")?;
+    let rest = match line.strip_prefix('#') {
+        Some(rest) => number(rest)?.1.strip_prefix(' ')?,
+        None => line,
+    };
+    let (_, rest) = number(rest)?;
+    let (_, rest) = number(rest.strip_prefix('.')?)?;
+    let said = rest.trim_start();
+    (said.len() < 300 && !said.contains("0 errors")).then_some(said)
 }
 
 fn statement(line: &str) -> Option<&str> {

@@ -6,13 +6,14 @@
 //!
 //!     src/a.js:3:18:
 //!       3 │ import x from './x';
+//! src/a.js:3:18: ERROR: Could not resolve "./x"         (to those who call it as a library)
 //! 2 errors          1 warning and 2 errors          6 of 20 errors shown (disable the message limit …)
 //! ```
 //! The order of the errors is that of its threads. A fault within a file is quoted before an import that
 //! does not resolve.
 
-use super::super::location::{colons, number};
-use super::{Missing, between, count};
+use super::super::location::{Place, colons, number};
+use super::{Missing, Seen, between, count};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report, Severity};
@@ -20,13 +21,13 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "esbuild",
-    markers: &["✘ [ERROR] ", "X [ERROR] "],
+    markers: &["✘ [ERROR] ", "X [ERROR] ", ": ERROR: "],
     recognises,
     start: || Box::new(Esbuild::default()),
 };
 
 fn recognises(sample: &Sample) -> bool {
-    sample.lines().any(|line| header(line).is_some())
+    sample.lines().any(|line| header(line).is_some() || library(line).is_some())
 }
 
 /// Lines after a header within which its place comes.
@@ -37,6 +38,7 @@ struct Esbuild {
     /// A header whose place comes next, and the line it was in.
     pending: Option<(Severity, String, u64)>,
     missing: Missing,
+    seen: Seen,
     /// The first error that is no unresolved import.
     fault: Option<String>,
     stated: Option<u64>,
@@ -57,7 +59,7 @@ impl Dialect for Esbuild {
                     && let Some(place) = colons(text)
                 {
                     // Columns count from 0 here.
-                    self.place(place.file, place.line, place.column + 1, report);
+                    self.place(place.file, place.line, place.column.saturating_add(1), report);
                 }
             }
             Some(b'X' | 0xe2) => {
@@ -66,13 +68,19 @@ impl Dialect for Esbuild {
                     self.pending = Some((severity, message.to_owned(), report.line_number()));
                 }
             }
-            Some(b'0'..=b'9') => {
-                if let Some(total) = total(line) {
+            Some(first) => {
+                if first.is_ascii_digit()
+                    && let Some(total) = total(line)
+                {
                     self.settle(report);
                     self.stated = Some(total);
+                } else if let Some((place, message)) = library(line) {
+                    self.settle(report);
+                    self.pending = Some((Severity::Error, message.to_owned(), 0));
+                    self.place(place.file, place.line, place.column.saturating_add(1), report);
                 }
             }
-            _ => {}
+            None => {}
         }
     }
 
@@ -101,6 +109,10 @@ impl Esbuild {
     fn place(&mut self, file: &str, line: u32, column: u32, report: &mut Report) {
         let Some((severity, message, _)) = self.pending.take() else { return };
         let message = message.as_str();
+        // What calls it as a library prints it once more.
+        if !file.is_empty() && !self.seen.is_new(&format!("{file}:{line}:{column} {message}")) {
+            return;
+        }
         if severity == Severity::Error {
             let import = between(message, "Could not resolve \"", '"');
             self.missing.note(import);
@@ -110,6 +122,14 @@ impl Esbuild {
         }
         count(&Problem { severity, message, file, line, column, ..Problem::ERROR }, report);
     }
+}
+
+/// `src/a.js:3:18: ERROR: said`
+fn library(line: &str) -> Option<(Place<'_>, &str)> {
+    memchr::memmem::find(line.as_bytes(), b": ERROR: ")?;
+    let place = colons(line)?;
+    let message = place.rest.strip_prefix("ERROR: ")?;
+    (place.column > 0 || place.line > 0).then_some((place, message))
 }
 
 fn header(line: &str) -> Option<(Severity, &str)> {

@@ -37,7 +37,10 @@ const DRIVERS: [&str; 11] =
     ["gcc", "g++", "cc", "c++", "clang", "clang++", "cc1", "cc1plus", "gfortran", "f951", "swiftc"];
 
 fn recognises(sample: &Sample) -> bool {
-    sample.lines().any(|line| diagnostic(line).is_some() || driver(line).is_some())
+    sample.lines().any(|line| {
+        speaks(line).is_some_and(|at| diagnostic(line, at).is_some() || driver(line).is_some())
+            || line.strip_suffix(':').is_some_and(|place| fortran_place(place).is_some())
+    })
 }
 
 #[derive(Default)]
@@ -58,14 +61,20 @@ impl Dialect for Gnu {
         if *first == b' ' {
             return;
         }
-        if let Some((place, severity, message)) = diagnostic(line) {
+        let said = speaks(line);
+        if let Some((place, severity, message)) = said.and_then(|at| diagnostic(line, at)) {
+            match place.file.rsplit_once('.') {
+                Some((_, "swift")) => report.tool = "swift",
+                Some((_, "zig")) => report.tool = "zig",
+                _ => {}
+            }
             let Place { file, line, column, .. } = place;
             // Error or fatal error, as the compiler calls it.
             if severity == Severity::Error {
                 report.quote(place.rest);
             }
             count(&Problem { severity, message, file, line, column, ..Problem::ERROR }, report);
-        } else if let Some(said) = driver(line) {
+        } else if let Some(said) = said.and_then(|_| driver(line)) {
             report.problem(&Problem { message: said, ..Problem::ERROR });
         } else if first.is_ascii_digit() && line.ends_with(" generated.") {
             self.stated += generated(line);
@@ -88,11 +97,14 @@ impl Dialect for Gnu {
     }
 }
 
-/// A line with a place in a source of these languages, what it is, and what it says.
-fn diagnostic(line: &str) -> Option<(Place<'_>, Severity, &str)> {
+/// Where a line may say that something is an error or a warning.
+fn speaks(line: &str) -> Option<usize> {
     let bytes = line.as_bytes();
-    let at = memchr::memmem::find(bytes, b"rror: ")
-        .or_else(|| memchr::memmem::find(bytes, b"warning: "))?;
+    memchr::memmem::find(bytes, b"rror: ").or_else(|| memchr::memmem::find(bytes, b"warning: "))
+}
+
+/// A line with a place in a source of these languages, what it is, and what it says.
+fn diagnostic(line: &str, at: usize) -> Option<(Place<'_>, Severity, &str)> {
     if at < 3 {
         return None;
     }

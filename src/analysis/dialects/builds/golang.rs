@@ -5,7 +5,7 @@
 //! # example.com/inv                                        the package, before its errors
 //! ./calc.go:4:9: cannot use a (variable of type int) as string value in return statement
 //! ./calc.go:12:39: too many arguments in call to total
-//! 	have (number, number)
+//!     have (number, number)
 //! ./calc.go:14:2: too many errors
 //! vet: ./calc.go:4:9: undefined: x
 //! ```

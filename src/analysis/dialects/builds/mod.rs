@@ -155,3 +155,84 @@ fn between<'t>(text: &'t str, open: &str, close: char) -> Option<&'t str> {
     let (_, rest) = text.split_once(open)?;
     rest.split_once(close).map(|(inner, _)| inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::{analyze, status::Status};
+    use proptest::prelude::*;
+
+    /// What the formats are made of, put together in any order.
+    const PARTS: [&str; 62] = [
+        "error",
+        "error[E0308]: ",
+        "error: ",
+        "warning: ",
+        " --> ",
+        "a.rs:",
+        "1:",
+        "2",
+        ":",
+        "\n",
+        "\n\n",
+        " ",
+        "    ",
+        "é漢",
+        "main.c:",
+        "fatal error: ",
+        "undefined reference to `",
+        "/usr/bin/ld: ",
+        "A.java:",
+        "e: ",
+        "A.kt: (3, 5): ",
+        "./a.go:",
+        "# pkg",
+        "a.cs(",
+        "5,13): ",
+        "error CS0103: ",
+        " [a.csproj]",
+        "✘ [ERROR] ",
+        "Could not resolve \"",
+        "\"",
+        "ERROR in ",
+        "./src/a.js ",
+        "[tsl] ERROR in ",
+        "[!] ",
+        "RollupError: ",
+        "error during build:",
+        "Build failed with ",
+        " errors:",
+        "[PARSE_ERROR] Error: ",
+        "╭─[ ",
+        " ]",
+        "Failed to compile.",
+        "Line ",
+        "[ERROR] ",
+        "[INFO] ",
+        "/app/A.java:[",
+        "7,8] ",
+        "* What went wrong:",
+        "FAILURE: Build ",
+        "> ",
+        "CMake Error at ",
+        "make: *** ",
+        "Stop.",
+        "FAILED: ",
+        "ninja: error: ",
+        "#8 3.0 ",
+        "ERROR: failed to solve",
+        "Parse error: ",
+        " on line ",
+        " at ",
+        " line ",
+        "99999999999",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_mixture_of_the_formats_is_read_without_harm(parts in proptest::collection::vec(0usize..PARTS.len(), 0..80)) {
+            let text: String = parts.iter().filter_map(|part| PARTS.get(*part).copied()).collect();
+            let found = analyze(&text, &Status::default(), None, 10);
+            prop_assert!(found.summary.chars().count() <= 500);
+        }
+    }
+}

@@ -72,6 +72,12 @@ impl Dialect for MsBuild {
         if !self.seen.is_new(line.trim_start()) {
             return;
         }
+        // Visual C++ has codes of its own.
+        if problem.code.starts_with("LNK")
+            || problem.code.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
+        {
+            report.tool = "msvc";
+        }
         if problem.severity == Severity::Error {
             self.restore += u64::from(problem.code.starts_with("NU"));
             if report.first.is_none() {

@@ -14,7 +14,7 @@
 //!             ╭─[ src/main.js:1:15 ]
 //! ```
 
-use super::super::location::{colons, number};
+use super::super::location::{Place, colons, number};
 use super::{Missing, between};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -26,7 +26,8 @@ pub(super) static SPEC: Spec = Spec {
     markers: &[
         "[!] ",
         "error during build:",
-        "failed to load config from ",
+        "error when starting dev server:",
+        " ERROR  Build failed with ",
         "RollupError: ",
         "RolldownError: ",
     ],
@@ -71,7 +72,11 @@ impl Dialect for Rollup {
         match self.state {
             State::Before => match start(line) {
                 Some("") => {
-                    report.tool = "vite";
+                    report.tool = if line.starts_with(' ') { "rolldown" } else { "vite" };
+                    if let Some(total) = total(line) {
+                        self.stated = Some(total);
+                        self.several = true;
+                    }
                     self.state = State::Message;
                 }
                 Some(said) => self.message(said, report),
@@ -80,11 +85,8 @@ impl Dialect for Rollup {
             State::Message if line.trim().is_empty() => {}
             State::Message => {
                 let line = line.trim();
-                if let Some((total, rest)) =
-                    line.rsplit_once("Build failed with ").and_then(|(_, rest)| number(rest))
-                    && rest.starts_with(" error")
-                {
-                    self.stated = Some(u64::from(total));
+                if let Some(total) = total(line) {
+                    self.stated = Some(total);
                     self.several = true;
                 } else {
                     self.message(line, report);
@@ -92,7 +94,7 @@ impl Dialect for Rollup {
             }
             State::Place => self.place_line(line, report),
             State::After => {
-                if self.several && rolldown(line).is_some() {
+                if self.several && (rolldown(line).is_some() || esbuild(line).is_some()) {
                     self.message(line, report);
                 }
             }
@@ -123,14 +125,14 @@ impl Rollup {
     /// A line below the message: the place, or the stack that ends the search for it.
     fn place_line(&mut self, line: &str, report: &mut Report) {
         let text = line.trim();
-        if let Some(place) = text.strip_prefix("file: ").and_then(colons) {
+        if self.several && (rolldown(line).is_some() || esbuild(line).is_some()) {
+            self.message(line, report);
+        } else if let Some(place) = text.strip_prefix("file: ").and_then(colons) {
             self.settle(place.file, place.line, place.column, report);
         } else if let Some((file, row, column)) = in_parentheses(text) {
             self.settle(file, row, column, report);
         } else if let Some(place) = frame(text) {
             self.settle(place.0, place.1, place.2, report);
-        } else if self.several && rolldown(line).is_some() {
-            self.message(line, report);
         } else if text.starts_with("at ") {
             self.settle("", 0, 0, report);
         }
@@ -145,7 +147,8 @@ impl Rollup {
             return;
         }
         let message = std::mem::take(&mut self.message);
-        let own = own_place(&message);
+        let own = own_place(&message)
+            .or_else(|| esbuild(&message).map(|place| (place.file, place.line, place.column)));
         let (file, line, column) = own.unwrap_or((file, line, column));
         let importer = between(&message, " from \"", '"').filter(|_| file.is_empty());
         let import = between(&message, "failed to resolve import \"", '"');
@@ -162,13 +165,30 @@ fn start(line: &str) -> Option<&str> {
         return (!said.is_empty()).then_some(said);
     }
     match line.as_bytes().first()? {
-        b'e' => line.strip_prefix("error during build:").map(str::trim),
-        b'f' if line.starts_with("failed to load config from ") => Some(line),
+        b'e' => line
+            .strip_prefix("error during build:")
+            .or_else(|| line.strip_prefix("error when starting dev server:"))
+            .map(str::trim),
         b'R' if line.starts_with("RollupError: ") || line.starts_with("RolldownError: ") => {
             Some(line)
         }
+        // Rolldown's own command line.
+        b' ' if line.starts_with(" ERROR  Build failed with ") => Some(""),
         _ => None,
     }
+}
+
+/// `Build failed with 2 errors:`, `[vite:esbuild] Transform failed with 1 error:`
+fn total(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once(" failed with ")?;
+    let (total, rest) = number(rest)?;
+    (rest == " error:" || rest == " errors:").then_some(u64::from(total))
+}
+
+/// `/app/src/a.ts:3:5: ERROR: said`, as esbuild reports to those who call it.
+fn esbuild(line: &str) -> Option<Place<'_>> {
+    memchr::memmem::find(line.as_bytes(), b": ERROR: ")?;
+    colons(line).filter(|place| place.rest.starts_with("ERROR: "))
 }
 
 /// `src/main.js (1:9): said`, `[vite:css] src/a.css (1:9): said`

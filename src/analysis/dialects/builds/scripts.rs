@@ -54,41 +54,43 @@ impl Dialect for Scripts {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some(first) = line.as_bytes().first() else { return };
-        match first {
-            b' ' | b'\t' => {}
-            b'P' if let Some(said) = php(line) => {
-                // Logged and displayed, it is printed twice.
-                if self.seen.is_new(said) {
-                    let (message, file, row) = php_place(said);
-                    report.quote(line);
-                    report.problem(&Problem { message, file, line: row, ..Problem::ERROR });
-                }
+        if *first == b' ' || *first == b'\t' {
+            return;
+        }
+        if memchr::memmem::find(line.as_bytes(), b"rror").is_none() {
+            self.keep(line);
+        } else if let Some(said) = php(line) {
+            // Logged and displayed, it is printed twice.
+            if self.seen.is_new(said) {
+                let (message, file, row) = php_place(said);
+                report.quote(line);
+                report.problem(&Problem { message, file, line: row, ..Problem::ERROR });
             }
-            _ if perl_end(line) => self.perl_ends(report),
-            _ => {
-                if let Some(place) = ruby(line) {
-                    report.tool = "ruby";
-                    report.quote(line);
-                    let (file, row) = (place.0, place.1);
-                    report.problem(&Problem {
-                        message: place.2,
-                        file,
-                        line: row,
-                        ..Problem::ERROR
-                    });
-                } else if perl(line).is_some() {
-                    if self.perl.len() < MAX_KEPT && line.len() < 2000 {
-                        self.perl.push(line.to_owned());
-                    } else {
-                        self.perl_dropped += 1;
-                    }
-                }
-            }
+        } else if perl_end(line) {
+            self.perl_ends(report);
+        } else if let Some((file, row, message)) = ruby(line) {
+            report.tool = "ruby";
+            report.quote(line);
+            report.problem(&Problem { message, file, line: row, ..Problem::ERROR });
+        } else {
+            self.keep(line);
         }
     }
 }
 
 impl Scripts {
+    /// Keeps what may turn out to be Perl's.
+    fn keep(&mut self, line: &str) {
+        if perl(line).is_none() {
+            return;
+        }
+        if self.perl.len() < MAX_KEPT && line.len() < 2000 {
+            self.perl.push(line.to_owned());
+        } else {
+            self.perl_dropped += 1;
+        }
+    }
+
     fn perl_ends(&mut self, report: &mut Report) {
         let kept = std::mem::take(&mut self.perl);
         // A module that is not there is no fault of the source.

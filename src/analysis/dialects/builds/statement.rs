@@ -53,7 +53,7 @@ const STATEMENTS: [&str; 12] = [
 ];
 
 fn recognises(sample: &Sample) -> bool {
-    sample.lines().any(|line| statement(line).is_some())
+    sample.lines().any(|line| !line.starts_with(['+', '-']) && statement(line).is_some())
 }
 
 #[derive(Default)]
@@ -76,10 +76,14 @@ impl Dialect for Statement {
     }
 
     fn line(&mut self, line: &str, report: &mut Report) {
-        if line.is_empty() || line.starts_with("    at ") {
+        // A line of a difference says nothing of this build.
+        let changed =
+            matches!(line.as_bytes(), [b'+' | b'-', second, ..] if second.is_ascii_alphanumeric());
+        if changed || line.is_empty() || line.starts_with("    at ") {
             return;
         }
-        if memchr::memmem::find(line.as_bytes(), b"error TS").is_some()
+        let at = memchr::memmem::find(line.as_bytes(), b"rror");
+        if at.is_some()
             && let Some(found) = typescript(line)
         {
             report.quote(found.said);
@@ -97,7 +101,7 @@ impl Dialect for Statement {
             if self.said.is_none() {
                 self.said = Some(said.to_owned());
             }
-        } else if let Some((said, file)) = error(line) {
+        } else if let Some((said, file)) = error(line, at) {
             self.others += 1;
             if self.error.is_none() {
                 self.error = Some(said.to_owned());
@@ -135,7 +139,8 @@ fn statement(line: &str) -> Option<(&str, &str)> {
         first,
         b'B' | b'b' | b'F' | b'f' | b'C' | b'c' | b'E' | b'e' | b'D' | b'x' | b'X' | b'n'
     );
-    if !known || line.len() > 2000 {
+    // What a test or a source quotes is indented.
+    if !known || line.len() > 2000 || line.starts_with("   ") || line.starts_with('\t') {
         return None;
     }
     let text = text.strip_prefix("x ").or_else(|| text.strip_prefix("X ")).unwrap_or(text);
@@ -151,9 +156,14 @@ fn statement(line: &str) -> Option<(&str, &str)> {
     ]
     .iter()
     .find_map(|start| text.strip_prefix(start))
-    .unwrap_or(text);
+    .unwrap_or(text)
+    .trim_start();
     if let Some(rest) = command(text) {
         return Some((text, rest));
+    }
+    // Gradle's own last line; it has a dialect, which knows what failed.
+    if text.starts_with("BUILD FAILED in ") {
+        return None;
     }
     for words in STATEMENTS {
         if let Some(head) = text.get(..words.len())
@@ -174,7 +184,12 @@ fn ends(rest: &str, words: &str) -> bool {
         return rest.is_empty() || rest == "." || rest.starts_with(": ");
     }
     rest.is_empty()
-        || rest.starts_with([':', '!', ';'])
+        || rest.strip_prefix(':').is_some_and(|rest| {
+            // "Build failed: 0" is a column of a table.
+            !rest.trim_start().starts_with(|c: char| c.is_ascii_digit())
+        })
+        || rest.starts_with(['!', ';'])
+        || rest.ends_with(" with swc.")
         || matches!(rest, "." | "..." | " **" | " -")
         || rest.starts_with(" with ")
         || rest.starts_with(" in ") && rest[4..].starts_with(|c: char| c.is_ascii_digit())
@@ -230,18 +245,31 @@ fn typescript(line: &str) -> Option<Found<'_>> {
     })
 }
 
-/// A line that reports an error, and the file it names.
-fn error(line: &str) -> Option<(&str, Option<&str>)> {
+/// A line that reports an error, and the file it names; `at` is where it has `rror`.
+fn error(line: &str, at: Option<usize>) -> Option<(&str, Option<&str>)> {
     if line.len() > 2000 {
         return None;
     }
-    let bytes = line.as_bytes();
-    let at = memchr::memmem::find(bytes, b"rror").or_else(|| memchr::memmem::find(bytes, b"RROR"));
-    let found = match at {
-        Some(at) => {
-            let start = line.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let start = line.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let trimmed = line.trim_start();
+    // What follows such a head is the error: "error  in ./src/App.vue".
+    if trimmed.starts_with("error  in ") {
+        return None;
+    }
+    // A cross draws the eye of compilers such as swc.
+    let marked = trimmed.starts_with("× ") || trimmed.starts_with("Module not found: ");
+    let found = match (at, start.as_bytes().first()?) {
+        (None, b'E') => start.strip_prefix("ERROR").is_some_and(|rest| {
+            rest.starts_with([':', ' ', ']']) && rest.trim_start_matches([':', ' ', ']']).len() > 2
+        }),
+        (None, b'C') => {
+            line.starts_with("Could not resolve ") || line.starts_with("Cannot find module ")
+        }
+        // Parcel names the package that speaks.
+        (None, _) => line.starts_with('@') && line.contains(": Failed to resolve "),
+        (Some(at), _) => {
             let head = start.split([':', ' ', ']']).next().unwrap_or_default();
-            let named = head.ends_with("Error") || matches!(head, "error" | "ERROR");
+            let named = head.ends_with("Error") || head == "error";
             let placed = at > 3
                 && line
                     .get(..at.saturating_sub(1))
@@ -249,18 +277,14 @@ fn error(line: &str) -> Option<(&str, Option<&str>)> {
             // A bare "Error:" says nothing, and totals are not errors.
             (named && start.len() > head.len() + 2) || (placed && colons(line).is_some())
         }
-        None => {
-            line.starts_with("Module not found: ")
-                || line.starts_with("Could not resolve ")
-                || line.starts_with("Cannot find module ")
-                || line.starts_with('@')
-                    && memchr::memmem::find(bytes, b": Failed to resolve ").is_some()
-        }
     };
+    if !found && !marked {
+        return None;
+    }
     let file = colons(line)
         .map(|place| place.file)
         .filter(|file| !file.contains(' ') && file.contains('.'));
-    found.then(|| (line.trim_start(), file))
+    Some((trimmed.trim_start_matches("× "), file))
 }
 
 #[cfg(test)]
