@@ -456,6 +456,8 @@ export interface ErrorSummary {
     pattern?: string
     /** See `maxProblems`. */
     problems?: FailureProblem[]
+    /** There when a bound was reached: something was counted and not named, or a line not read to its end. */
+    truncated?: true
   }
   /** What repairs it mechanically, when something does. */
   fixTask?: {
@@ -600,7 +602,7 @@ export class ErrorAnalysisWorker {
    */
   readRaw(ref: string, range?: { lines?: [first: number, last: number] }): Promise<string>
   /** @param range bytes, the end excluded */
-  readRaw(ref: string, range: { bytes: [start: number, end: number] }): Promise<Buffer>
+  readRaw(ref: string, range: { bytes: [start: number, end: number] }): Promise<Uint8Array>
 }
 
 /** The stable `code` of every error Plimsoll throws. */

@@ -1,10 +1,16 @@
 // Compiled, never run: what callers may write, and, after `@ts-expect-error`, what they may not.
 import {
+  ErrorAnalysisWorker,
   PlimsollConfigError,
   PlimsollError,
   TelemetryManager,
   capabilities,
+  type AnalysisStatistics,
   type Capabilities,
+  type ErrorAnalysisConfig,
+  type ErrorSummary,
+  type FailurePattern,
+  type FailureType,
   type LogLevel,
   type PlimsollErrorCode,
   type RedactConfig,
@@ -95,3 +101,41 @@ async function handled(): Promise<PlimsollErrorCode | undefined> {
   return undefined
 }
 void handled
+
+new ErrorAnalysisWorker()
+const analysisConfig: Required<ErrorAnalysisConfig> = {
+  maxFailures: 10,
+  maxProblems: 5,
+  rawStore: { dir: 'state/raw', maxBytes: 1, maxAge: 1 },
+  onError: (error) => error.code satisfies PlimsollErrorCode,
+}
+const analysis = new ErrorAnalysisWorker(analysisConfig)
+// @ts-expect-error a directory is needed
+new ErrorAnalysisWorker({ rawStore: {} })
+const failure = await analysis.analyzeError(new Error('x'), { taskId: 'T', phase: 'p', agent: 'a', timestamp: new Date(), exitCode: 1, signal: null })
+same<Same<typeof failure, ErrorSummary>>()
+same<Same<typeof failure.type, FailureType>>()
+same<Same<typeof failure.details.errorsByType, Record<string, number> | undefined>>()
+if (failure.fixTask !== undefined) same<Same<typeof failure.fixTask.command, string>>()
+await analysis.analyzeError('text', { taskId: 'T', phase: 'p' })
+await analysis.analyzeError(new Uint8Array(), { taskId: 'T', phase: 'p' })
+// @ts-expect-error a task is needed
+await analysis.analyzeError('text', { phase: 'p' })
+same<Same<Awaited<ReturnType<typeof analysis.analyzeStream>>, ErrorSummary>>()
+declare const pipe: AsyncIterable<Uint8Array>
+await analysis.analyzeStream(pipe, { taskId: 'T', phase: 'p' })
+const counts = analysis.getStatistics()
+same<Same<typeof counts, { hash: string; count: number }[]>>()
+same<Same<ReturnType<() => AnalysisStatistics>, AnalysisStatistics>>()
+const detailed: AnalysisStatistics = analysis.getStatistics({ detailed: true })
+detailed.failures.map(({ firstSeen }) => firstSeen)
+analysis.clearStatistics()
+const pattern: FailurePattern = { name: 'n', match: /x/, type: 'timeout' }
+analysis.addPattern(pattern)
+// @ts-expect-error no such type
+analysis.addPattern({ name: 'n', match: 'x', type: 'none' })
+same<Same<ReturnType<typeof analysis.removePattern>, boolean>>()
+same<Same<ReturnType<typeof analysis.patterns>, string[]>>()
+const kept: string = await analysis.readRaw('ref', { lines: [1, 2] })
+const keptBytes: Uint8Array = await analysis.readRaw(kept, { bytes: [0, 1] })
+keptBytes.length

@@ -204,7 +204,11 @@ Examples:
 
 Texts are kept a week, at most 100 MiB compressed; the oldest go first.
 
-Exit codes: the command's. 2 for wrong usage of plimsoll itself.
+Exit codes:
+  the command's own; before it runs:
+  2    wrong usage
+  126  the command cannot be run
+  127  the command is not there
 `,
     )
     .action(async (command, options) => end(await require('./run.js').run(terminal, command, options)))

@@ -40,15 +40,15 @@ pub struct Reading {
     pub matched: Option<super::patterns::Match>,
     /// Lines of the text.
     pub lines: u64,
-    /// Dialects that would have joined but for [`MAX_ACTIVE`].
-    pub refused: u64,
+    /// Whether a bound was reached: a dialect did not join for [`MAX_ACTIVE`], or a line was cut.
+    pub truncated: bool,
 }
 
 /// A reading that is under way.
 pub struct Engine {
     cleaner: Cleaner,
     active: Vec<Active>,
-    refused: u64,
+    truncated: bool,
     watch: Watch,
     patterns: Option<PatternWatch>,
     pending: String,
@@ -63,7 +63,7 @@ impl Engine {
         Engine {
             cleaner: Cleaner::default(),
             active: Vec::new(),
-            refused: 0,
+            truncated: false,
             watch: Watch::default(),
             patterns: patterns.filter(|set| !set.is_empty()).map(|set| PatternWatch::new(set)),
             pending: String::new(),
@@ -122,7 +122,7 @@ impl Engine {
             watch: self.watch,
             matched: self.patterns.and_then(PatternWatch::finish),
             lines: self.line_number,
-            refused: self.refused,
+            truncated: self.truncated,
         }
     }
 
@@ -159,7 +159,7 @@ impl Engine {
                 continue;
             }
             if self.active.len() >= MAX_ACTIVE {
-                self.refused += 1;
+                self.truncated = true;
                 continue;
             }
             let dialect = (spec.start)();
@@ -179,6 +179,7 @@ impl Engine {
             let line = &text[start..end];
             start = end + 1;
             self.line_number += 1;
+            self.truncated |= line.len() > super::clean::MAX_LINE;
             if plain && line.len() <= super::clean::MAX_LINE && !line.starts_with("##[") {
                 self.line(line.trim_ascii_end());
             } else {

@@ -36,6 +36,9 @@ pub mod verdict;
 pub mod watch;
 pub mod worker;
 
+#[cfg(test)]
+mod property_tests;
+
 use engine::Engine;
 use patterns::PatternSet;
 use status::Status;

@@ -17,6 +17,8 @@ pub const MAX_PROBLEMS: usize = 200;
 pub const MAX_QUOTE: usize = 300;
 /// Characters kept of a code, rule or path.
 const MAX_NAME: usize = 300;
+/// Bytes of a path; what is longer is none.
+const MAX_PATH: usize = 1024;
 
 /// Which report is the cause when several dialects found something. The higher wins; of equal ones the
 /// one whose first error came first.
@@ -154,6 +156,8 @@ pub struct Report {
     pub summary: Option<String>,
     /// Milliseconds after which a service wants to be asked again.
     pub retry_after_ms: Option<u64>,
+    /// Whether a bound was reached: something is counted and not named.
+    pub truncated: bool,
     groups: Vec<Group>,
     by_code: HashMap<String, usize>,
     files: Vec<String>,
@@ -184,6 +188,7 @@ impl Report {
             suggestion: None,
             summary: None,
             retry_after_ms: None,
+            truncated: false,
             groups: Vec::new(),
             by_code: HashMap::new(),
             files: Vec::new(),
@@ -268,7 +273,10 @@ impl Report {
                 });
                 index
             }
-            None => return,
+            None => {
+                self.truncated = true;
+                return;
+            }
         };
         let Some(group) = self.groups.get_mut(index) else { return };
         group.count += 1;
@@ -311,10 +319,12 @@ impl Report {
     pub fn file(&mut self, file: &str) {
         if file.is_empty()
             || self.files.last().is_some_and(|last| last == file)
-            || self.files.len() >= MAX_FILES
-            || file.len() > 1024
             || self.known_files.contains(file)
         {
+            return;
+        }
+        if self.files.len() >= MAX_FILES || file.len() > MAX_PATH {
+            self.truncated = true;
             return;
         }
         self.known_files.insert(file.to_owned());
@@ -342,6 +352,8 @@ impl Report {
         self.file(file);
         if self.failures.len() < MAX_FAILURES {
             self.failures.push(clip(name.trim(), MAX_QUOTE));
+        } else {
+            self.truncated = true;
         }
         if self.first_line == 0 {
             self.first_line = self.line_number;
@@ -423,6 +435,7 @@ mod tests {
         assert_eq!(report.groups().len(), MAX_CODES);
         assert_eq!(report.errors as usize, MAX_CODES + 10);
         assert_eq!(report.problems().len(), MAX_PROBLEMS);
+        assert!(report.truncated);
     }
 
     #[test]

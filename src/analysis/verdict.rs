@@ -81,6 +81,9 @@ pub struct Details {
     /// Problems with their places, when asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<ProblemDetails>,
+    /// Whether a bound was reached: something was counted and not named, or a line not read to its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// All problems of one code.
@@ -133,30 +136,41 @@ pub struct FixTask {
 /// Decides. `problems` is how many problems are told with their places.
 #[must_use]
 pub fn decide(reading: Reading, status: &Status, problems: usize) -> Analysis {
-    let Reading { mut reports, watch, matched, .. } = reading;
+    let Reading { reports, watch, matched, truncated, .. } = reading;
     let outcome = status.outcome();
-    if let Some(found) = &matched
-        && outcome != Outcome::Succeeded
-    {
-        return of_match(found, status);
-    }
+    let mut analysis = match &matched {
+        Some(found) if outcome != Outcome::Succeeded => of_match(found, status),
+        _ => match choose(reports, status) {
+            Some(report) => of_report(&report, status, problems),
+            None => not_understood(status, watch.cause(), watch.first(), watch.last()),
+        },
+    };
+    analysis.details.truncated |= truncated;
+    analysis
+}
+
+/// The report that tells the cause.
+fn choose(mut reports: Vec<Report>, status: &Status) -> Option<Report> {
     // A stable sort: of equals the one found first, then the registry's order.
     reports.sort_by_key(|report| {
         (Reverse(report.is_failure()), Reverse(report.rank), report.first_line)
     });
-    let chosen = reports.into_iter().find(|report| match outcome {
-        Outcome::Failed | Outcome::Unknown => report.is_failure() || report.warnings > 0,
-        // Faults that do not fail a run are still worth telling; stack traces in its log are not.
-        Outcome::Succeeded => {
-            report.rank >= Rank::Diagnostics && (report.errors > 0 || report.warnings > 0)
-        }
-    });
-    match chosen {
-        Some(report) if !(status.timed_out && report.rank < Rank::Diagnostics) => {
-            of_report(&report, status, problems)
-        }
-        _ => not_understood(status, watch.cause(), watch.first(), watch.last()),
-    }
+    reports.into_iter().find(|report| {
+        let found = report.is_failure() || report.warnings > 0;
+        let fits = match status.outcome() {
+            // Only a tool that found faults outweighs that time ran out, or that somebody ended it.
+            Outcome::Failed => {
+                !(status.timed_out || status.cancelled) || report.rank >= Rank::Diagnostics
+            }
+            Outcome::Unknown => true,
+            // Faults in the sources that fail nothing are still worth telling; stack traces and tests
+            // that failed, in the log of a command that ended well, are not.
+            Outcome::Succeeded => {
+                report.rank >= Rank::Diagnostics && report.kind != Kind::TestFailure
+            }
+        };
+        found && fits
+    })
 }
 
 fn of_match(found: &Match, status: &Status) -> Analysis {
@@ -247,6 +261,7 @@ fn of_report(report: &Report, status: &Status, problems: usize) -> Analysis {
             failed_tests: report.failures().to_vec(),
             pattern: None,
             problems: report.problems().iter().take(problems).map(located).collect(),
+            truncated: report.truncated,
         },
         fix,
     }

@@ -70,19 +70,26 @@ const WORDS: [(&str, u32); 26] = [
 ];
 
 /// Wording that takes the alarm out of a line.
-const CALM: [&str; 12] = [
+const CALM: [&str; 6] = ["if you", "warning", "Warning", "deprecated", "error-", "retry"];
+
+/// Wording of success: such a line is never the cause, and never repeated of a command that failed.
+const SUCCESS: [&str; 16] = [
     "0 error",
     "no error",
     "No error",
     "0 failed",
     "0 failures",
     "without error",
-    "error-",
     "errors: 0",
-    "if you",
-    "warning",
-    "Warning",
-    "deprecated",
+    "0 problems",
+    "no problems",
+    "no issues",
+    "No issues",
+    "uccess",
+    "ucceeded",
+    "passed",
+    "completed",
+    "ll done",
 ];
 
 impl Watch {
@@ -138,6 +145,9 @@ fn points(line: &str) -> u32 {
     if points == 0 {
         return 0;
     }
+    if SUCCESS.iter().any(|success| line.contains(success)) {
+        return 0;
+    }
     let calm = CALM.iter().any(|calm| line.contains(calm));
     let points = points + parts.min(3) * 3;
     if calm { points / 3 } else { points }
@@ -168,7 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn calm_wording_loses_to_any_alarm() {
-        assert_eq!(cause("finished with 0 errors: ok\ncould not bind").unwrap(), "could not bind");
+    fn calm_wording_loses_to_any_alarm_and_success_is_none() {
+        assert_eq!(cause("error: retry in a moment\ncould not bind").unwrap(), "could not bind");
+        assert_eq!(cause("finished with 0 errors: ok\nerror: none, all passed"), None);
     }
 }

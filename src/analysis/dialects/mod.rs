@@ -69,6 +69,12 @@ pub fn marked(text: &str) -> Vec<&'static Spec> {
     SPECS.iter().zip(seen).filter_map(|(spec, seen)| seen.then_some(*spec)).collect()
 }
 
+/// Every marker of every dialect, to make texts of that wake them.
+#[cfg(test)]
+pub(super) fn all_markers() -> Vec<&'static str> {
+    SPECS.iter().flat_map(|spec| spec.markers).copied().collect()
+}
+
 #[cfg(test)]
 mod registry_tests {
     use super::*;

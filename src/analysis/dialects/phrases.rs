@@ -5,6 +5,7 @@ use crate::analysis::dialect::Dialect;
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Rank, Report};
 use crate::analysis::sample::Sample;
+use aho_corasick::AhoCorasick;
 
 /// One sentence of a tool.
 pub(super) struct Phrase {
@@ -26,8 +27,6 @@ pub(super) struct Phrase {
 enum Repair {
     None,
     Run(&'static str, &'static str),
-    /// Read from the line: the command and its title.
-    Read(fn(&str) -> Option<Fix>),
 }
 
 impl Phrase {
@@ -52,12 +51,6 @@ impl Phrase {
     /// What repairs it, and what that does in a few words.
     pub(super) const fn fix(mut self, command: &'static str, title: &'static str) -> Phrase {
         self.fix = Repair::Run(command, title);
-        self
-    }
-
-    /// What repairs it, read from the line.
-    pub(super) const fn fix_from(mut self, read: fn(&str) -> Option<Fix>) -> Phrase {
-        self.fix = Repair::Read(read);
         self
     }
 
@@ -99,6 +92,8 @@ struct Reading {
     book: &'static Book,
     /// Bytes a sentence can begin with.
     begins: [bool; 256],
+    /// Finds the sentences that may stand anywhere in a line, if there are any.
+    anywhere: Option<AhoCorasick>,
     /// The sentence found.
     found: Option<&'static Phrase>,
     /// Whether the next line is wanted.
@@ -108,18 +103,22 @@ struct Reading {
 impl Reading {
     fn of(book: &'static Book) -> Reading {
         let mut begins = [false; 256];
+        let mut anywhere = Vec::new();
         for phrase in book.phrases {
             match phrase.start.as_bytes().first() {
                 Some(first) => begins[usize::from(*first)] = true,
-                None => begins = [true; 256],
+                None => anywhere.push(phrase.has),
             }
         }
-        Reading { book, begins, found: None, wants_more: false }
+        let anywhere = if anywhere.is_empty() { None } else { AhoCorasick::new(anywhere).ok() };
+        Reading { book, begins, anywhere, found: None, wants_more: false }
     }
 
     fn find(&self, line: &str) -> Option<&'static Phrase> {
         let first = *line.as_bytes().first()?;
-        if !self.begins[usize::from(first)] {
+        if !self.begins[usize::from(first)]
+            && !self.anywhere.as_ref().is_some_and(|words| words.is_match(line))
+        {
             return None;
         }
         self.book.phrases.iter().find(|phrase| {
@@ -161,7 +160,6 @@ impl Dialect for Reading {
             Repair::Run(command, title) => {
                 Some(Fix { command: command.to_owned(), title: title.to_owned() })
             }
-            Repair::Read(read) => read(line),
         };
         report.suggestion = (!phrase.suggestion.is_empty()).then(|| phrase.suggestion.to_owned());
     }
@@ -179,4 +177,62 @@ pub(super) fn plain_word(text: &str) -> bool {
         && !text.starts_with('-')
         && text.len() <= 200
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@/._-+:~^=".contains(&byte))
+}
+
+/// What any dialect must stand: its own words cut and mixed with others', in any order.
+#[cfg(test)]
+pub(super) mod harm {
+    use crate::analysis::dialect::Spec;
+    use proptest::prelude::*;
+
+    const GLUE: [&str; 28] = [
+        "",
+        " ",
+        "\t",
+        "    ",
+        ": ",
+        "{",
+        "}",
+        "{\"",
+        "\": \"",
+        "'",
+        "\"",
+        "\\",
+        "\\u",
+        "\\ud83d",
+        "429",
+        "é",
+        "漢字",
+        "\u{2009}",
+        "│ ",
+        "╰─▶ ",
+        "a.go:1:2: ",
+        "): ",
+        " deleted in ",
+        "(",
+        "]",
+        "try again in 1.5.5s",
+        "retry-after: 99999999999999999999",
+        "run `",
+    ];
+
+    /// Reads mixtures with every dialect of a family, past what it recognises.
+    pub(in crate::analysis::dialects) fn read_mixtures(specs: &'static [&'static Spec]) {
+        let mut words: Vec<&str> = GLUE.to_vec();
+        words.extend(specs.iter().flat_map(|spec| spec.markers.iter().copied()));
+        let word = proptest::sample::select(words);
+        let line = proptest::collection::vec(word, 0..6);
+        let text = proptest::collection::vec(line, 0..8);
+        proptest!(ProptestConfig::with_cases(400), |(text in text)| {
+            for spec in specs {
+                let mut dialect = (spec.start)();
+                let mut report = dialect.report();
+                for (number, line) in text.iter().enumerate() {
+                    report.at_line(number as u64 + 1);
+                    dialect.line(line.concat().replace('\n', "").trim_end(), &mut report);
+                }
+                dialect.finish(&mut report);
+            }
+        });
+    }
 }

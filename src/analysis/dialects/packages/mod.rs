@@ -2,11 +2,29 @@
 
 use crate::analysis::dialect::Spec;
 
+mod go_modules;
 mod npm;
+mod npm_likes;
 mod pip;
+mod resolvers;
+mod uv;
 
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[&npm::SPEC, &pip::SPEC];
+pub(super) static SPECS: &[&Spec] = &[
+    &npm::SPEC,
+    &npm_likes::PNPM,
+    &npm_likes::YARN,
+    &npm_likes::BERRY,
+    &npm_likes::BUN,
+    &uv::SPEC,
+    &pip::SPEC,
+    &resolvers::POETRY,
+    &resolvers::CARGO,
+    &go_modules::SPEC,
+    &resolvers::BUNDLER,
+    &resolvers::COMPOSER,
+    &resolvers::SYSTEM,
+];
 
 /// Whether a code is the system's or Node's name for a peer that cannot be reached or trusted
 /// (`errno(3)`, <https://nodejs.org/api/errors.html>, `X509_V_ERR_*` of OpenSSL).
@@ -34,4 +52,12 @@ fn network_code(code: &str) -> bool {
         "ERR_TLS_CERT_ALTNAME_INVALID",
     ];
     CODES.contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn any_mixture_is_read_without_harm() {
+        crate::analysis::dialects::phrases::harm::read_mixtures(super::SPECS);
+    }
 }

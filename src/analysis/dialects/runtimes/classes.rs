@@ -3,6 +3,7 @@
 //! Codes are those of errno(3), `getaddrinfo(3)`, Node's (<https://nodejs.org/api/errors.html#common-system-errors>)
 //! and OpenSSL's verification errors (<https://docs.openssl.org/master/man1/openssl-verification-options/>).
 
+pub(in crate::analysis::dialects) use super::phrases::of_message;
 use crate::analysis::kind::Kind;
 
 /// The kind an errno name or a code like it tells of.
@@ -109,7 +110,10 @@ pub(in crate::analysis::dialects) fn kind_of(class: &str, code: &str, message: &
         return kind;
     }
     // A class that says nothing: its message may.
-    of_answer(message).or_else(|| of_message(message)).unwrap_or(Kind::RuntimeError)
+    match (of_message(message), of_answer(message)) {
+        (Some(Kind::ResourceExhaustion), _) => Kind::ResourceExhaustion,
+        (words, answer) => answer.or(words).unwrap_or(Kind::RuntimeError),
+    }
 }
 
 fn of_class(name: &str, message: &str) -> Option<Kind> {
@@ -255,69 +259,6 @@ fn of_status(message: &str) -> Option<Kind> {
         }
         _ => None,
     })
-}
-
-/// Phrases of errno(3) and of common libraries, and what they tell of. Lower case.
-const PHRASES: &[(&str, Kind)] = &[
-    ("no space left on device", Kind::ResourceExhaustion),
-    ("not enough space on the disk", Kind::ResourceExhaustion),
-    ("database or disk is full", Kind::ResourceExhaustion),
-    ("disk quota exceeded", Kind::ResourceExhaustion),
-    ("too many open files", Kind::ResourceExhaustion),
-    ("file table overflow", Kind::ResourceExhaustion),
-    ("cannot allocate memory", Kind::ResourceExhaustion),
-    ("can't start new thread", Kind::ResourceExhaustion),
-    ("unable to create native thread", Kind::ResourceExhaustion),
-    ("array buffer allocation failed", Kind::ResourceExhaustion),
-    ("heap out of memory", Kind::ResourceExhaustion),
-    ("cuda out of memory", Kind::ResourceExhaustion),
-    ("too many clients already", Kind::ResourceExhaustion),
-    ("can't reach database server", Kind::NetworkError),
-    ("could not connect to server", Kind::NetworkError),
-    ("unable to connect to the remote server", Kind::NetworkError),
-    ("failed to connect to", Kind::NetworkError),
-    ("connection refused", Kind::NetworkError),
-    ("connectionrefused", Kind::NetworkError),
-    ("connection reset", Kind::NetworkError),
-    ("connectionreset", Kind::NetworkError),
-    ("connection timed out", Kind::NetworkError),
-    ("connection aborted", Kind::NetworkError),
-    ("connection terminated unexpectedly", Kind::NetworkError),
-    ("connect timeout", Kind::NetworkError),
-    ("socket hang up", Kind::NetworkError),
-    ("fetch failed", Kind::NetworkError),
-    ("failed to fetch", Kind::NetworkError),
-    ("network request failed", Kind::NetworkError),
-    ("network error", Kind::NetworkError),
-    ("broken pipe", Kind::NetworkError),
-    ("no route to host", Kind::NetworkError),
-    ("no such host", Kind::NetworkError),
-    ("network is unreachable", Kind::NetworkError),
-    ("host is unreachable", Kind::NetworkError),
-    ("name or service not known", Kind::NetworkError),
-    ("failure in name resolution", Kind::NetworkError),
-    ("failed to lookup address", Kind::NetworkError),
-    ("address already in use", Kind::NetworkError),
-    ("self-signed certificate", Kind::NetworkError),
-    ("self signed certificate", Kind::NetworkError),
-    ("certificate has expired", Kind::NetworkError),
-    ("i/o timeout", Kind::NetworkError),
-    ("tls handshake", Kind::NetworkError),
-    ("too many requests", Kind::RateLimit),
-];
-
-/// The kind a message tells of by its words alone.
-pub(in crate::analysis::dialects) fn of_message(message: &str) -> Option<Kind> {
-    let mut end = message.len().min(400);
-    while !message.is_char_boundary(end) {
-        end -= 1;
-    }
-    let lower = message.get(..end)?.to_ascii_lowercase();
-    PHRASES
-        .iter()
-        .find(|(phrase, _)| lower.contains(phrase))
-        .map(|(_, kind)| *kind)
-        .or_else(|| code_in(message).and_then(of_code))
 }
 
 /// The package of a module's name in JavaScript; `None` for paths and the like.

@@ -11,7 +11,7 @@
 
 use super::super::location::number;
 use super::header::{header, logged};
-use super::node::is_test_summary;
+use super::node_lines::is_test_summary;
 use super::thrown::{Named, Thrown};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -21,6 +21,10 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "jvm",
     markers: &[
+        "# A fatal error has been detected by the Java",
+        "# There is insufficient memory for the Java",
+        "Terminating due to java.lang.",
+        "Error: Unable to access jarfile",
         "\n\tat ",
         "\n  at ",
         "\n    at ",
@@ -33,7 +37,7 @@ pub(super) static SPEC: Spec = Spec {
 
 fn recognises(sample: &Sample) -> bool {
     sample.has_line_starting("Exception in thread \"")
-        || sample.has_line_starting("Error: Could not find or load main class")
+        || sample.lines().any(|line| launcher(line).is_some())
         || sample.lines().any(|line| line.starts_with(['\t', ' ']) && frame(line).is_some())
             && !sample.lines().rev().take(30).any(is_test_summary)
 }
@@ -85,9 +89,13 @@ impl Dialect for Jvm {
                 self.current = Some(Thrown::new(error, report.line_number()));
                 self.uncaught = true;
             }
-            Some(b'E') if line.starts_with("Error: Could not find or load main class") => {
+            Some(b'E' | b'#' | b'T') if launcher(line).is_some() => {
                 self.end(report);
-                let error = Named::new("", line, line);
+                let text = launcher(line).unwrap_or(line);
+                let mut error = Named::new("", text, text);
+                if text.contains("insufficient memory") || text.contains("OutOfMemoryError") {
+                    "ENOMEM".clone_into(&mut error.code);
+                }
                 self.current = Some(Thrown::new(error, report.line_number()));
                 self.uncaught = true;
             }
@@ -137,6 +145,16 @@ impl Jvm {
             self.chosen = Some((thrown, uncaught));
         }
     }
+}
+
+/// What the launcher and the virtual machine itself say before they end.
+fn launcher(line: &str) -> Option<&str> {
+    let known = line.starts_with("Error: Could not find or load main class")
+        || line.starts_with("Error: Unable to access jarfile")
+        || line.starts_with("# A fatal error has been detected by the Java")
+        || line.starts_with("# There is insufficient memory for the Java")
+        || line.starts_with("Terminating due to java.lang.");
+    known.then(|| line.trim_start_matches(['#', ' ']))
 }
 
 /// `at shop.App.load(App.java:4)`: name, file, line. Native and unknown sources are none.

@@ -6,13 +6,17 @@ pub(super) mod classes;
 mod dotnet;
 mod go_panic;
 mod header;
+mod json_log;
 mod jvm;
 mod node;
+mod node_lines;
 mod others;
 mod perl;
 mod php;
+mod phrases;
 mod plain;
 mod python;
+mod python_modules;
 mod ruby;
 mod rust_panic;
 mod thrown;
@@ -31,5 +35,6 @@ pub(super) static SPECS: &[&Spec] = &[
     &php::SPEC,
     &perl::SPEC,
     &others::SPEC,
+    &json_log::SPEC,
     &plain::SPEC,
 ];

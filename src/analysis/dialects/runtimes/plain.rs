@@ -11,7 +11,7 @@
 
 use super::classes;
 use super::header::{Header, header};
-use super::node::{Module, is_test_summary, module};
+use super::node_lines::{Module, is_test_summary, module};
 use super::thrown::{Named, Thrown, install};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -40,10 +40,21 @@ pub(super) static SPEC: Spec = Spec {
     start: || Box::new(Plain::default()),
 };
 
-/// Lines that may follow the error in a text that ends with it.
-const MAX_AFTER: usize = 12;
-/// Lines of a text short enough to be an error's message.
-const SHORT: usize = 6;
+/// Lines that may follow the error in a text that ends with it; not counted are those that are indented
+/// and those of the tools that ran it.
+const MAX_AFTER: usize = 1;
+/// The lines of tools that ran the program.
+const RUNNERS: [&str; 9] = [
+    "npm ",
+    "make",
+    "error Command failed",
+    "info Visit",
+    "exit status",
+    "##[",
+    "ELIFECYCLE",
+    "error: script ",
+    "Caused by:",
+];
 
 fn recognises(sample: &Sample) -> bool {
     // Who prints tracebacks is read by them: what follows them may be words of other lines.
@@ -58,12 +69,18 @@ fn recognises(sample: &Sample) -> bool {
         if error(line).is_some() {
             return true;
         }
-        after += 1;
+        after += usize::from(counts(line));
         if after > MAX_AFTER {
             return false;
         }
     }
     false
+}
+
+/// Whether a line after an error says that the text went on.
+fn counts(line: &str) -> bool {
+    !line.starts_with([' ', '\t', '}', ')', ']'])
+        && !RUNNERS.iter().any(|start| line.starts_with(start))
 }
 
 /// The error a line is, at its very beginning.
@@ -87,9 +104,7 @@ fn error(line: &str) -> Option<Header<'_>> {
 struct Plain {
     found: Option<Thrown>,
     after: usize,
-    lines: usize,
     cause: bool,
-    several: u32,
 }
 
 impl Dialect for Plain {
@@ -100,8 +115,7 @@ impl Dialect for Plain {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some(first) = line.bytes().next() else { return };
-        self.lines += 1;
-        self.after += 1;
+        self.after += usize::from(counts(line));
         if first == b' ' {
             if self.cause
                 && let Some(thrown) = &mut self.found
@@ -118,21 +132,7 @@ impl Dialect for Plain {
             return;
         }
         self.cause = false;
-        let shaped = matches!(
-            first,
-            b'A'..=b'Z'
-                | b'['
-                | b'('
-                | b'e'
-                | b'c'
-                | b'l'
-                | b'r'
-                | b'w'
-                | b'g'
-                | b's'
-                | b'b'
-                | b't'
-        );
+        let shaped = first.is_ascii_alphabetic() || matches!(first, b'[' | b'(');
         if !shaped {
             return;
         }
@@ -142,10 +142,8 @@ impl Dialect for Plain {
         if named.code.is_empty() {
             classes::code_in(found.message).unwrap_or_default().clone_into(&mut named.code);
         }
-        if self.found.is_some() && self.after <= MAX_AFTER {
-            // One after another: the first is the cause.
-            self.several += 1;
-        } else {
+        // Of those one after another the first is the cause.
+        if self.found.is_none() || self.after > MAX_AFTER + 1 {
             self.found = Some(Thrown::new(named, report.line_number()));
         }
         self.after = 0;
@@ -153,7 +151,7 @@ impl Dialect for Plain {
 
     fn finish(&mut self, report: &mut Report) {
         let Some(thrown) = self.found.take() else { return };
-        if self.after > MAX_AFTER && self.lines > SHORT {
+        if self.after > MAX_AFTER {
             return;
         }
         thrown.count(report);

@@ -2,5 +2,31 @@
 
 use crate::analysis::dialect::Spec;
 
+mod answers;
+mod body;
+mod clients;
+mod meaning;
+mod peers;
+mod status;
+mod transfers;
+
 /// In the order of the registry.
-pub(super) static SPECS: &[&Spec] = &[];
+pub(super) static SPECS: &[&Spec] = &[
+    &transfers::CURL,
+    &transfers::WGET,
+    &clients::SSH,
+    &clients::DOCKER,
+    &clients::KUBECTL,
+    &clients::DATABASE,
+    &clients::CLOUD,
+    &answers::SPEC,
+    &peers::SPEC,
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn any_mixture_is_read_without_harm() {
+        crate::analysis::dialects::phrases::harm::read_mixtures(super::SPECS);
+    }
+}

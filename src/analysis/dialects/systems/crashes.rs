@@ -91,7 +91,14 @@ const SLOW: &str = "Allow more time, or find out what it waits for";
 
 /// Of these one is in every line that is worth a closer look, but for signals' names.
 static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let words = ["timed out after ", "Killed process ", "oom-kill", "OOMKilled", ": Assertion `"];
+    let words = [
+        "timed out after ",
+        "Killed process ",
+        "oom-kill",
+        "OOMKilled",
+        ": Assertion `",
+        ": line ",
+    ];
     AhoCorasick::new(words).ok()
 });
 
@@ -114,7 +121,8 @@ fn crash(line: &str) -> Option<Crash<'_>> {
         _ => {}
     }
     if !WORDS.as_ref().is_none_or(|words| words.is_match(line)) {
-        let (kind, advice) = signal(line)?;
+        let named = matches!(first, b'A' | b'B' | b'F' | b'I' | b'K' | b'S' | b'T' | b'a'..=b'z');
+        let (kind, advice) = if named { signal(line)? } else { return None };
         return of(kind, 2, advice);
     }
     if let Some((_, rest)) = line.split_once("command timed out after ")
@@ -172,6 +180,10 @@ fn is_glibc(line: &str) -> bool {
 
 /// A signal's name (strsignal(3)) where shells print it: alone, or after a process number.
 fn signal(line: &str) -> Option<(Kind, &'static str)> {
+    // Those who end with a process's command are placed; the rest is short.
+    if line.len() > 60 && !line.contains(": ") {
+        return None;
+    }
     let text = match line.split_once(": line ") {
         // run.sh: line 3:  2937 Killed                  python3 train.py
         Some((_, rest)) => rest.split_once(": ").map(|(_, rest)| {

@@ -1,4 +1,4 @@
-//! Daemons and their clients: Docker, systemd, PostgreSQL, MySQL, Redis.
+//! Daemons and their clients: Docker, Kubernetes, systemd, PostgreSQL, MySQL, Redis.
 //!
 //! ```text
 //! Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
@@ -32,9 +32,13 @@ pub(super) static SPEC: Spec = Spec {
         "psql: error: ",
         "FATAL:  ",
         "ERROR:  ",
+        "psql:",
         "ERROR 1",
         "ERROR 2",
         "Could not connect to Redis",
+        "Error from server (",
+        "The connection to the server ",
+        "You must be logged in to the server",
         "(error) ",
     ],
     recognises: |sample| sample.lines().any(|line| said(line).is_some()),
@@ -83,8 +87,11 @@ fn said(line: &str) -> Option<Said<'_>> {
     match line.as_bytes().first()? {
         b'J' | b'U' | b's' => systemd(line),
         b'F' => systemd(line).or_else(|| database(line)),
-        b'C' | b'c' | b'd' | b'E' | b'e' | b'p' => docker(line).or_else(|| database(line)),
+        b'C' | b'c' | b'd' | b'E' | b'e' | b'p' => {
+            docker(line).or_else(|| kubernetes(line)).or_else(|| database(line))
+        }
         b'P' | b'(' => database(line),
+        b'T' => kubernetes(line),
         _ => None,
     }
 }
@@ -149,10 +156,36 @@ fn systemd(line: &str) -> Option<Said<'_>> {
     })
 }
 
+/// `Error from server (NotFound): pods "x" not found`, of kubectl.
+fn kubernetes(line: &str) -> Option<Said<'_>> {
+    let of = |kind| Some(Said { tool: "kubectl", kind, code: "", message: line, advice: None });
+    if line.starts_with("The connection to the server ") && line.contains(" was refused") {
+        return of(Kind::NetworkError);
+    }
+    if line.starts_with("error: You must be logged in to the server") {
+        return of(Kind::Auth);
+    }
+    let (reason, _) = line.strip_prefix("Error from server (")?.split_once(')')?;
+    match reason {
+        "Forbidden" => of(Kind::Permission),
+        "Unauthorized" => of(Kind::Auth),
+        "TooManyRequests" => of(Kind::RateLimit),
+        "Timeout" | "ServiceUnavailable" | "ServerTimeout" => of(Kind::NetworkError),
+        _ => of(Kind::RuntimeError),
+    }
+}
+
 fn database(line: &str) -> Option<Said<'_>> {
     let of = |tool, kind, code| Some(Said { tool, kind, code, message: line, advice: None });
     if let Some(words) =
         line.strip_prefix("psql: error: ").or_else(|| line.strip_prefix("pg_dump: error: "))
+    {
+        return of("postgresql", postgres(words), "");
+    }
+    // psql:schema.sql:12: ERROR:  …
+    if let Some(rest) = line.strip_prefix("psql:")
+        && let Some((_, words)) =
+            rest.split_once(": ERROR:  ").or_else(|| rest.split_once(": error: "))
     {
         return of("postgresql", postgres(words), "");
     }

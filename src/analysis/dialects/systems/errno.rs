@@ -42,6 +42,11 @@ pub(super) static SPEC: Spec = Spec {
         "Address already in use",
         "Broken pipe",
         "Stale file handle",
+        ": error while loading shared libraries: ",
+        "' not found (required by ",
+        "Library not loaded: ",
+        "Permission denied (",
+        "Host key verification failed",
         ": unrecognized option ",
         ": invalid option -- ",
         ": missing operand",
@@ -97,6 +102,18 @@ impl Dialect for Errno {
         if report.errors == 0 {
             report.kind = kind;
             report.quote(line);
+            // env(1) cannot find what it is to run.
+            let missing =
+                line.strip_prefix("/usr/bin/env: ").or_else(|| line.strip_prefix("env: "));
+            if let Some(name) =
+                missing.and_then(|rest| rest.strip_suffix(": No such file or directory"))
+            {
+                let name = name.trim_matches(['‘', '’', '\'', '"']);
+                report.suggestion = Some(format!("Install {name}, or put it on the PATH"));
+            }
+        } else if report.first.as_deref() == Some(line) {
+            // Told again by who ran it.
+            return;
         }
         report.problem(&Problem { message: line, ..Problem::ERROR });
     }
@@ -125,10 +142,26 @@ fn is_program(program: &str) -> bool {
         && program.len() < 100
         && program.chars().all(|c| c.is_ascii_alphanumeric() || "./_-+[]".contains(c))
         && !levels.contains(&program)
+        // Classes of languages are read with their stacks.
+        && !program.ends_with("Error")
+        && !program.ends_with("Exception")
 }
 
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
+    if line.starts_with("Host key verification failed")
+        || (line.contains(": Permission denied (") && line.ends_with(")."))
+    {
+        // ssh(1) names the methods that were tried.
+        return Some(Kind::Auth);
+    }
+    if line.contains(": error while loading shared libraries: ")
+        || (line.contains(": version `") && line.contains("' not found (required by "))
+        || (line.starts_with("dyld") && line.contains("Library not loaded: "))
+    {
+        // The dynamic loader, ld.so(8).
+        return Some(Kind::Dependency);
+    }
     if line.len() <= 2000 && misused(line) {
         return Some(Kind::RuntimeError);
     }
@@ -136,9 +169,7 @@ fn refusal(line: &str) -> Option<Kind> {
     if !line.as_bytes().last()?.is_ascii_lowercase() || line.len() > 2000 {
         return None;
     }
-    let Some(reason) = REASONS.iter().find(|(reason, _)| line.ends_with(reason)) else {
-        return None;
-    };
+    let reason = REASONS.iter().find(|(reason, _)| line.ends_with(reason))?;
     let before =
         line.get(..line.len() - reason.0.len())?.trim_end_matches(['D', 'd', 'I', 'i', 'f', 'F']);
     let before = before.strip_suffix("Temporary ").unwrap_or(before);

@@ -143,8 +143,8 @@ impl Dialect for Git {
             b'H' if line.starts_with("Host key verification failed") => {
                 self.reason = Some((line.to_owned(), Kind::Auth));
             }
-            _ if line.ends_with("Permission denied (publickey).")
-                || line.contains("Permission denied (publickey") =>
+            _ if memchr::memmem::find(line.as_bytes(), b"Permission denied (publickey")
+                .is_some() =>
             {
                 self.reason = Some((line.to_owned(), Kind::Auth));
             }

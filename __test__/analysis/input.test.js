@@ -1,0 +1,100 @@
+'use strict'
+/** What is read out of what was thrown. */
+
+const { execFile, execFileSync, spawnSync } = require('node:child_process')
+const { promisify } = require('node:util')
+const { ErrorAnalysisWorker } = require('../..')
+const { rejection } = require('../support/events')
+
+const worker = () => new ErrorAnalysisWorker()
+const CONTEXT = { taskId: 'T', phase: 'p' }
+const TSC = "src/a.ts(1,2): error TS2304: Cannot find name 'foo'.\n"
+
+function thrown(action) {
+  try {
+    action()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
+
+test('the output a child-process error carries is read, whichever call made it', async () => {
+  const script = `process.stdout.write(${JSON.stringify(TSC)}); process.stderr.write('noise\\n'); process.exit(2)`
+  const args = ['-e', script]
+  const errors = {
+    execFileSync: thrown(() => execFileSync(process.execPath, args, { stdio: 'pipe' })),
+    execFile: await rejection(promisify(execFile)(process.execPath, args)),
+    spawnSync: spawnSync(process.execPath, args),
+  }
+  for (const [call, error] of Object.entries(errors)) {
+    const { type, summary } = await worker().analyzeError(error, CONTEXT)
+    expect({ call, type, summary }).toEqual({ call, type: 'typecheck', summary: '1 type error: TS2304' })
+  }
+})
+
+test('a killed command, one that ran out of time and one that was cancelled are told apart', async () => {
+  const late = await rejection(promisify(execFile)(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { timeout: 100, killSignal: 'SIGKILL' }))
+  expect((await worker().analyzeError(late, CONTEXT)).summary).toContain('SIGKILL')
+  const controller = new AbortController()
+  const cancelled = rejection(promisify(execFile)(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { signal: controller.signal }))
+  controller.abort()
+  expect((await worker().analyzeError(await cancelled, CONTEXT)).type).toBe('cancelled')
+  expect((await worker().analyzeError('half done', { ...CONTEXT, timedOut: true })).type).toBe('timeout')
+})
+
+test('what the context knows outweighs the error', async () => {
+  const error = Object.assign(new Error('x'), { exitCode: 0, stdout: 'All done, no problems\n' })
+  expect((await worker().analyzeError(error, { ...CONTEXT, exitCode: 3 })).summary).toContain('exit code 3')
+})
+
+test('causes and aggregated errors are read', async () => {
+  const cause = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: 'ENOSPC', errno: -28, syscall: 'write' })
+  const chained = new Error('saving failed', { cause })
+  expect((await worker().analyzeError(chained, CONTEXT)).type).toBe('resource_exhaustion')
+  const many = new AggregateError([new Error('first broke'), new Error('second broke')], 'nothing worked')
+  const summary = await worker().analyzeError(many, CONTEXT)
+  expect(`${summary.summary} ${summary.details.firstError}`).toMatch(/nothing worked|first broke/)
+})
+
+test('bytes are read as UTF-8, what is none as replacement characters', async () => {
+  expect((await worker().analyzeError(Buffer.from(TSC), CONTEXT)).type).toBe('typecheck')
+  expect((await worker().analyzeError(new Uint8Array([0xff, 0xfe, 0x41]), CONTEXT)).summary).toContain('A')
+})
+
+test('hostile values neither throw nor hang', async () => {
+  const trap = () => { throw new Error('trap') }
+  const values = [
+    undefined, null, 0, NaN, true, 10n, Symbol('s'), () => {}, [], {}, Object.create(null), new Date(NaN), new Proxy({}, { get: trap, has: trap, ownKeys: trap }),
+    Object.defineProperty(new Error('m'), 'stack', { get: trap }), Object.assign(new Error('m'), { stdout: 7, stderr: {}, exitCode: 'NaN', signal: 9 }),
+    (() => { const loop = new Error('loop'); loop.cause = loop; return loop })(), '\ud800', '\u0000',
+  ]
+  for (const value of values) {
+    const { summary } = await worker().analyzeError(value, CONTEXT)
+    expect(summary.length).toBeGreaterThan(0)
+    expect(summary.length).toBeLessThanOrEqual(500)
+    expect(summary.isWellFormed?.() ?? true).toBe(true)
+  }
+  expect((await worker().analyzeError('x')).type).toBe('unknown')
+})
+
+test('options are checked', () => {
+  for (const config of [{ maxFailures: 0 }, { maxProblems: 201 }, { rawStore: {} }, { rawStore: { dir: 7 } }, { rawStore: { dir: 'x', maxBytes: 0 } }, { onError: 1 }, 7]) {
+    expect(() => new ErrorAnalysisWorker(/** @type {any} */ (config))).toThrow(expect.objectContaining({ code: 'ERR_PLIMSOLL_CONFIG' }))
+  }
+})
+
+test('the failures remembered are bounded, and what is forgotten is counted', async () => {
+  const small = new ErrorAnalysisWorker({ maxFailures: 3 })
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'e']) await small.analyzeError(`the ${name} broke`, CONTEXT)
+  const { failures, forgotten, analyses } = small.getStatistics({ detailed: true })
+  expect({ forgotten, analyses, counts: failures.map(({ count }) => count) }).toEqual({ forgotten: 2, analyses: 6, counts: [2, 1, 1] })
+  expect(failures[0]).toMatchObject({ type: 'unknown', summary: expect.stringContaining('the e broke'), firstSeen: expect.any(Number) })
+})
+
+test('times are the context’s', async () => {
+  const one = new ErrorAnalysisWorker()
+  await one.analyzeError('the a broke', { ...CONTEXT, timestamp: 1000 })
+  await one.analyzeError('the a broke', { ...CONTEXT, timestamp: new Date(5000) })
+  expect(one.getStatistics({ detailed: true }).failures[0]).toMatchObject({ firstSeen: 1000, lastSeen: 5000 })
+})
