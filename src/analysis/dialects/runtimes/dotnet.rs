@@ -108,7 +108,8 @@ impl Dotnet {
         self.candidate = None;
         let Some(thrown) = self.current.take() else { return };
         thrown.count(report);
-        if self.chosen.is_none() || std::mem::take(&mut self.unhandled) {
+        let unhandled = std::mem::take(&mut self.unhandled);
+        if self.chosen.is_none() || unhandled {
             self.chosen = Some(thrown);
         }
     }

@@ -143,10 +143,7 @@ impl Dialect for Node {
             self.begin(line, any(line), 0, report);
         }
         self.previous.clear();
-        // Warnings and traces have stacks too.
-        let calm =
-            line.starts_with("(node:") || line.starts_with("Trace") || line.contains("Warning:");
-        if line.len() < 1024 && !line.ends_with(':') && !calm {
+        if line.len() < 1024 && !line.ends_with(':') {
             self.previous.push_str(line);
             self.previous_at = report.line_number();
         }
@@ -194,7 +191,11 @@ impl Node {
                         // The last line of a message, or the class itself.
                         thrown.at == self.previous_at || self.since > 1
                     });
-                    if !named {
+                    // Warnings and traces have stacks too.
+                    let calm = previous.starts_with("(node:")
+                        || previous.starts_with("Trace")
+                        || previous.contains("Warning:");
+                    if !named && !calm {
                         self.begin(&previous, any(&previous), 0, report);
                         self.confirm_bare();
                         if let Some(thrown) = &mut self.current {
@@ -332,7 +333,8 @@ impl Node {
         if !again {
             thrown.count(report);
         }
-        if self.chosen.is_none() || (std::mem::take(&mut self.uncaught) && !again) {
+        let uncaught = std::mem::take(&mut self.uncaught);
+        if self.chosen.is_none() || (uncaught && !again) {
             self.chosen = Some(thrown);
         }
     }

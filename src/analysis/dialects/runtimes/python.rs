@@ -59,6 +59,8 @@ struct Python {
     state: State,
     /// What stands before every line of this traceback.
     prefix: String,
+    /// The line the traceback being read begins in.
+    began: u64,
     /// Frames of the traceback being read, outermost first.
     frames: Vec<(String, u32)>,
     /// How the next traceback belongs to the last.
@@ -146,6 +148,7 @@ impl Python {
                     self.frames.clear();
                     self.prefix.clear();
                     self.frames.push((file.to_owned(), row));
+                    self.began = report.line_number();
                     let cut = line.contains(", in ");
                     self.state = if cut { State::Frames } else { State::Block };
                 }
@@ -187,13 +190,14 @@ impl Python {
             self.prefix.push_str(&before.replace('+', "|"));
         }
         self.frames.clear();
+        self.began = report.line_number();
         self.state = State::Frames;
     }
 
     /// The line with the class ends a traceback.
     fn raised(&mut self, class: &str, message: &str, line: &str, report: &mut Report) {
         let error = Named::new(class, message, line);
-        let mut thrown = Thrown::new(error, report.line_number());
+        let mut thrown = Thrown::new(error, self.began);
         let syntax = is_syntax(class);
         let own = self.frames.iter().rev().filter(|(file, _)| is_own(file));
         for (index, (file, row)) in own.enumerate() {

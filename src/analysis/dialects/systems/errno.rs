@@ -45,6 +45,9 @@ pub(super) static SPEC: Spec = Spec {
         ": error while loading shared libraries: ",
         "' not found (required by ",
         "Library not loaded: ",
+        "Access is denied.",
+        "There is not enough space on the disk.",
+        "The system cannot find the ",
         "Permission denied (",
         "Host key verification failed",
         ": unrecognized option ",
@@ -57,7 +60,7 @@ pub(super) static SPEC: Spec = Spec {
     start: || Box::new(Errno),
 };
 
-/// Reasons, and what they tell of. Sorted by nothing: the last byte is tested first.
+/// Reasons, and what they tell of; without their first letter where libraries differ in its case.
 const REASONS: [(&str, Kind); 29] = [
     ("No space left on device", Kind::ResourceExhaustion),
     ("Disk quota exceeded", Kind::ResourceExhaustion),
@@ -149,6 +152,14 @@ fn is_program(program: &str) -> bool {
 
 /// The kind of a refusal told in this line.
 fn refusal(line: &str) -> Option<Kind> {
+    match line {
+        // What Windows says, alone on a line.
+        "Access is denied." => return Some(Kind::Permission),
+        "There is not enough space on the disk." => return Some(Kind::ResourceExhaustion),
+        "The system cannot find the file specified."
+        | "The system cannot find the path specified." => return Some(Kind::RuntimeError),
+        _ => {}
+    }
     if line.starts_with("Host key verification failed")
         || (line.contains(": Permission denied (") && line.ends_with(")."))
     {

@@ -36,6 +36,8 @@ pub(super) static SPEC: Spec = Spec {
         "fork: ",
         "here-document",
         "Unknown command: ",
+        "is not recognized as a",
+        "is not recognized as the name of",
     ],
     recognises: |sample| sample.lines().any(|line| complaint(line).is_some()),
     start: || Box::new(Shell),
@@ -87,6 +89,9 @@ fn complaint(line: &str) -> Option<Complaint<'_>> {
     if line.len() > 2000 {
         return None;
     }
+    if let Some(message) = windows(line) {
+        return Some(Complaint { script: "", line: 0, message });
+    }
     let (script, rest) = line.split_once(": ")?;
     if script.is_empty() || script.contains(['"', '=', '(']) || script.contains("://") {
         return None;
@@ -111,12 +116,30 @@ fn complaint(line: &str) -> Option<Complaint<'_>> {
     says(message, line > 0).then_some(Complaint { script, line, message })
 }
 
+/// `'x' is not recognized as an internal or external command,` of cmd.exe and the like of PowerShell.
+fn windows(line: &str) -> Option<&str> {
+    let at = memchr::memmem::find(line.as_bytes(), b" is not recognized as ")?;
+    let rest = line.get(at + " is not recognized as ".len()..)?;
+    let known = ["an internal or external command", "the name of a cmdlet", "a name of a cmdlet"];
+    known.iter().any(|words| rest.starts_with(words)).then_some(line)
+}
+
 fn is_shell(name: &str) -> bool {
     let name = name.strip_prefix('-').unwrap_or(name);
     let base = name.rsplit('/').next().unwrap_or(name);
     matches!(
         base,
-        "bash" | "sh" | "dash" | "ash" | "zsh" | "ksh" | "fish" | "busybox" | "environment"
+        "bash"
+            | "sh"
+            | "dash"
+            | "ash"
+            | "zsh"
+            | "ksh"
+            | "fish"
+            | "busybox"
+            | "environment"
+            | "sudo"
+            | "nohup"
     )
 }
 
@@ -188,6 +211,10 @@ fn kind(message: &str) -> Kind {
 }
 
 fn advice(message: &str) -> Option<String> {
+    if windows(message).is_some() {
+        let command = message.split('\'').nth(1).filter(|command| !command.is_empty())?;
+        return Some(format!("Install {command}, or put it on the PATH"));
+    }
     let command = message
         .strip_suffix(": command not found")
         .or_else(|| message.strip_suffix(": not found"))
@@ -220,6 +247,8 @@ mod tests {
             ("sh: 1: tsc: not found", Kind::RuntimeError),
             ("./ci.sh: 3: TOKEN: parameter not set", Kind::RuntimeError),
             ("zsh: command not found: foo", Kind::RuntimeError),
+            ("'foo' is not recognized as an internal or external command,", Kind::RuntimeError),
+            ("sudo: foo: command not found", Kind::RuntimeError),
             ("bash: ./run.sh: Permission denied", Kind::Permission),
             ("a.sh: line 9: syntax error near unexpected token `fi'", Kind::RuntimeError),
         ] {
