@@ -329,7 +329,7 @@ export interface ErrorAnalysisConfig {
    */
   maxFailures?: number
   /**
-   * Problems listed with their places in `details.problems`. 0 to 200.
+   * Problems listed with their places in `details.problems`, errors before warnings. 0 to 200.
    *
    * @default 0
    */

@@ -1,7 +1,7 @@
 // Runs the benchmarks, all or those named, one after another: nothing else of ours runs meanwhile.
 //
 //   node bench/run.mjs                     all of them
-//   node bench/run.mjs cost kill-loss      these
+//   node bench/run.mjs cost analysis-loop  these
 //   node bench/run.mjs --json > all.json   one JSON object, by benchmark
 
 import { spawnSync } from 'node:child_process'
@@ -13,22 +13,33 @@ import { parseArgs } from 'node:util'
 const directory = path.dirname(fileURLToPath(import.meta.url))
 
 /** By name; what they ask is said in their own first lines. */
-const BENCHMARKS = ['cost', 'loop-delay', 'archive', 'memory', 'stalled-disk', 'kill-loss']
+const BENCHMARKS = {
+  cost: 'telemetry/cost.mjs',
+  'loop-delay': 'telemetry/loop-delay.mjs',
+  archive: 'telemetry/archive.mjs',
+  memory: 'telemetry/memory.mjs',
+  'stalled-disk': 'telemetry/stalled-disk.mjs',
+  'kill-loss': 'telemetry/kill-loss.mjs',
+  'analysis-throughput': 'analysis/throughput.mjs',
+  'analysis-loop': 'analysis/loop.mjs',
+}
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
-const unknown = positionals.find((name) => !BENCHMARKS.includes(name))
+const unknown = positionals.find((name) => !Object.hasOwn(BENCHMARKS, name))
 if (unknown !== undefined) {
-  console.error(`There is no benchmark "${unknown}"; there are ${BENCHMARKS.join(', ')}.`)
+  console.error(`There is no benchmark "${unknown}"; there are ${Object.keys(BENCHMARKS).join(', ')}.`)
   process.exit(2)
 }
 if (process.platform !== 'linux') {
   console.error('The benchmarks read threads and memory from /proc: they run on Linux alone.')
   process.exit(2)
 }
-installPeers()
+const named = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)
+// Analysis is compared with the machine alone.
+if (named.some((name) => BENCHMARKS[name].startsWith('telemetry/'))) installPeers()
 const results = {}
-for (const name of positionals.length > 0 ? positionals : BENCHMARKS) {
-  const output = run(process.execPath, [path.join(directory, 'telemetry', `${name}.mjs`), ...(values.json ? ['--json'] : [])], values.json)
+for (const name of named) {
+  const output = run(process.execPath, [path.join(directory, BENCHMARKS[name]), ...(values.json ? ['--json'] : [])], values.json)
   if (values.json) results[name] = JSON.parse(output)
 }
 if (values.json) console.log(JSON.stringify(results, null, 2))

@@ -164,6 +164,7 @@ pub struct Report {
     known_files: HashSet<String>,
     failures: Vec<String>,
     problems: Vec<Located>,
+    located_errors: usize,
     line_number: u64,
 }
 
@@ -194,6 +195,7 @@ impl Report {
             known_files: HashSet::new(),
             failures: Vec::new(),
             problems: Vec::new(),
+            located_errors: 0,
             line_number: 0,
         }
     }
@@ -229,16 +231,29 @@ impl Report {
         if problem.fixable {
             self.fixable += 1;
         }
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Located {
-                severity: problem.severity,
-                code: clip(problem.code, MAX_NAME),
-                message: clip(problem.message, MAX_QUOTE),
-                file: clip(problem.file, MAX_NAME),
-                line: problem.line,
-                column: problem.column,
-            });
+        self.locate(problem);
+    }
+
+    /// Errors stand before warnings, and take their room when there is none left.
+    fn locate(&mut self, problem: &Problem<'_>) {
+        let at = match problem.severity {
+            Severity::Error => self.located_errors,
+            Severity::Warning => self.problems.len(),
+        };
+        if at >= MAX_PROBLEMS {
+            return;
         }
+        self.problems.truncate(MAX_PROBLEMS - 1);
+        let located = Located {
+            severity: problem.severity,
+            code: clip(problem.code, MAX_NAME),
+            message: clip(problem.message, MAX_QUOTE),
+            file: clip(problem.file, MAX_NAME),
+            line: problem.line,
+            column: problem.column,
+        };
+        self.problems.insert(at, located);
+        self.located_errors += usize::from(problem.severity == Severity::Error);
     }
 
     fn count_code(&mut self, problem: &Problem<'_>) {
@@ -369,7 +384,7 @@ impl Report {
         &self.failures
     }
 
-    /// Problems with their places, in order of appearance.
+    /// Problems with their places: the errors in order of appearance, then the warnings.
     #[must_use]
     pub fn problems(&self) -> &[Located] {
         &self.problems
@@ -440,6 +455,21 @@ mod tests {
         report.problem(&Problem { message: "two", ..Problem::ERROR });
         assert_eq!(report.first.as_deref(), Some("one"));
         assert_eq!((report.errors, report.warnings, report.total()), (2, 1, 3));
+        let messages: Vec<&str> = report.problems().iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(messages, ["one", "two", "w"]);
+    }
+
+    #[test]
+    fn errors_take_the_room_of_warnings() {
+        let mut report = Report::new("tool", Kind::Linter, Rank::Diagnostics);
+        for severity in [Severity::Warning, Severity::Error, Severity::Warning] {
+            for _ in 0..MAX_PROBLEMS - 1 {
+                report.problem(&Problem { severity, ..Problem::ERROR });
+            }
+        }
+        let warnings =
+            report.problems().iter().filter(|found| found.severity == Severity::Warning).count();
+        assert_eq!((report.problems().len(), warnings), (MAX_PROBLEMS, 1));
     }
 
     #[test]

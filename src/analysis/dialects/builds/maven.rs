@@ -174,7 +174,9 @@ fn compiler(text: &str) -> Option<(&str, u32, u32, &str)> {
     let (line, rest) = number(rest)?;
     let (column, rest) = number(rest.strip_prefix(',')?.trim_start())?;
     let message = rest.strip_prefix(close)?.trim_start_matches([':', ' ']);
-    (!file.is_empty() && file.contains('.')).then_some((file, line, column, message))
+    // Checkstyle names its module in parentheses.
+    (!file.is_empty() && file.contains('.') && !message.starts_with('('))
+        .then_some((file, line, column, message))
 }
 
 /// Remembers the POM that is named: `Non-parseable POM /app/pom.xml: …`, `The project a (/app/pom.xml)`.

@@ -60,7 +60,7 @@ fn recognises(sample: &Sample) -> bool {
             header = false;
         } else if let Some(found) = self::header(line) {
             header = true;
-            if found.code.starts_with('E')
+            if is_code(found.code)
                 || line.starts_with("error: could not compile `")
                 || (found.severity == Severity::Error && placeless(found.message))
             {
@@ -71,6 +71,12 @@ fn recognises(sample: &Sample) -> bool {
         }
     }
     false
+}
+
+/// `E0308`; other tools that draw alike have names there.
+fn is_code(code: &str) -> bool {
+    code.len() == 5
+        && code.strip_prefix('E').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn placeless(message: &str) -> bool {
@@ -87,8 +93,8 @@ struct Rustc {
     coded: u64,
     /// Whether clippy named itself.
     clippy: bool,
-    /// Whether a crate was said not to compile.
-    refused: bool,
+    /// What was said of the first crate that does not compile.
+    refused: Option<String>,
     /// What the linker said, below the header that it failed.
     linker: Option<String>,
     /// Whether tests ran and passed.
@@ -124,7 +130,7 @@ impl Dialect for Rustc {
             Some(b'e' | b'w') if header(line).is_some() => {
                 self.settle(report);
                 if let Some(found) = header(line) {
-                    self.begin(&found);
+                    self.begin(&found, line);
                 }
             }
             Some(_) => {
@@ -151,24 +157,24 @@ impl Dialect for Rustc {
         if self.stated > report.errors {
             report.stated = Some(self.stated);
         }
-        if self.refused && report.errors == 0 {
+        if let Some(refused) = self.refused.as_ref().filter(|_| report.errors == 0) {
             report.rank = Rank::Wrapper;
             report.failed = true;
-            report.quote("error: could not compile");
+            report.quote(refused);
         }
         conclude(report);
     }
 }
 
 impl Rustc {
-    fn begin(&mut self, found: &Header<'_>) {
+    fn begin(&mut self, found: &Header<'_>, line: &str) {
         if let Some(rest) = found.message.strip_prefix("could not compile `")
             && found.severity == Severity::Error
         {
-            self.refused = true;
+            self.refused.get_or_insert_with(|| line.to_owned());
             self.total(rest);
         } else if let Some(rest) = found.message.strip_prefix("aborting due to ") {
-            self.refused = true;
+            self.refused.get_or_insert_with(|| line.to_owned());
             self.total(rest);
         } else if found.severity == Severity::Warning && found.message.starts_with('`') {
             // "`a` (bin "a") generated 2 warnings"
@@ -190,7 +196,7 @@ impl Rustc {
     fn place(&mut self, file: &str, line: u32, column: u32, report: &mut Report) {
         let Some((severity, code, message)) = self.pending.take() else { return };
         if severity == Severity::Error {
-            self.coded += u64::from(code.starts_with('E'));
+            self.coded += u64::from(is_code(&code));
             if report.first.is_none() {
                 let mut said = quotation(&code, &message);
                 if let Some(linker) = &self.linker {
@@ -216,7 +222,7 @@ impl Rustc {
     /// A header without a place: counted only when it cannot be anything else.
     fn settle(&mut self, report: &mut Report) {
         let Some((severity, code, message)) = &self.pending else { return };
-        if *severity == Severity::Error && (code.starts_with('E') || placeless(message)) {
+        if *severity == Severity::Error && (is_code(code) || placeless(message)) {
             // The place of nothing.
             self.place("", 0, 0, report);
         }

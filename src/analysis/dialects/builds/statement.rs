@@ -53,7 +53,7 @@ const STATEMENTS: [&str; 12] = [
 ];
 
 fn recognises(sample: &Sample) -> bool {
-    sample.lines().any(|line| statement(line).is_some())
+    sample.lines().any(|line| !line.starts_with(['+', '-']) && statement(line).is_some())
 }
 
 #[derive(Default)]
@@ -76,7 +76,10 @@ impl Dialect for Statement {
     }
 
     fn line(&mut self, line: &str, report: &mut Report) {
-        if line.is_empty() || line.starts_with("    at ") {
+        // A line of a difference says nothing of this build.
+        let changed =
+            matches!(line.as_bytes(), [b'+' | b'-', second, ..] if second.is_ascii_alphanumeric());
+        if changed || line.is_empty() || line.starts_with("    at ") {
             return;
         }
         let at = memchr::memmem::find(line.as_bytes(), b"rror");
@@ -136,7 +139,8 @@ fn statement(line: &str) -> Option<(&str, &str)> {
         first,
         b'B' | b'b' | b'F' | b'f' | b'C' | b'c' | b'E' | b'e' | b'D' | b'x' | b'X' | b'n'
     );
-    if !known || line.len() > 2000 {
+    // What a test or a source quotes is indented.
+    if !known || line.len() > 2000 || line.starts_with("   ") || line.starts_with('\t') {
         return None;
     }
     let text = text.strip_prefix("x ").or_else(|| text.strip_prefix("X ")).unwrap_or(text);

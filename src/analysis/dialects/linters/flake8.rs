@@ -117,7 +117,7 @@ type Found<'t> = (super::super::location::Place<'t>, &'t str, &'t str);
 /// `path:2:1: F401 message`. Codes are one to three capitals and one to four digits
 /// (<https://flake8.pycqa.org/en/latest/glossary.html>).
 fn split(line: &str) -> Option<Found<'_>> {
-    if line.as_bytes().first().is_none_or(|first| *first == b' ') {
+    if line.as_bytes().first().is_none_or(|first| matches!(first, b' ' | b':')) {
         return None;
     }
     let place = colons(line)?;

@@ -1,6 +1,6 @@
 //! Linters not known by name that print in the way of most: a place, a message and the rule in brackets
 //! or parentheses. Among them are actionlint (<https://github.com/rhysd/actionlint/blob/main/docs/usage.md>),
-//! clang-tidy, SwiftLint, ktlint and most that have a format for editors.
+//! clang-tidy, cppcheck, SwiftLint, ktlint and most that have a format for editors.
 //!
 //! ```text
 //! .github/workflows/ci.yml:5:9: unexpected key "x" for "job" section [syntax-check]
@@ -70,10 +70,13 @@ fn split(line: &str) -> Option<Found<'_>> {
         b']' => in_brackets(place.rest, is_rule)?,
         _ => in_parentheses(place.rest, is_rule)?,
     };
-    let (severity, message) = match message.split_once(": ") {
-        Some(("error", message)) => (Severity::Error, message),
-        Some(("warning", message)) => (Severity::Warning, message),
-        Some(("note" | "info" | "hint", _)) => return None,
+    let (level, text) = message.split_once(": ").unwrap_or_default();
+    let (severity, message) = match level {
+        "error" => (Severity::Error, text),
+        "warning" | "style" | "performance" | "portability" => (Severity::Warning, text),
+        "note" | "info" | "hint" => return None,
+        // Without a level it must be a rule beyond doubt.
+        _ if !rule.contains(['-', '_', '/']) => return None,
         _ => (Severity::Error, message),
     };
     Some((place, severity, message, rule))
@@ -89,13 +92,13 @@ fn is_source(file: &str) -> bool {
     }) && !file.contains([' ', '"', '\'', '(', '<'])
 }
 
-/// Names of two words and more: single words in brackets are too often something else. What begins
+/// Names of two words and more, joined or in camel case: single words in brackets are too often something else. What begins
 /// with a dash is a compiler's option.
 fn is_rule(text: &str) -> bool {
     (4..=80).contains(&text.len())
         && text.starts_with(|first: char| first.is_ascii_lowercase() || first == '@')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/@:.".contains(&byte))
-        && text.bytes().any(|byte| matches!(byte, b'-' | b'_' | b'/'))
+        && text.bytes().any(|byte| matches!(byte, b'-' | b'_' | b'/') || byte.is_ascii_uppercase())
         && !text.contains("//")
 }
 
@@ -119,6 +122,7 @@ mod tests {
     fn words_that_are_no_rules_are_left_alone() {
         for text in [
             "server.js:10:5: started [main]\n",
+            "server.js:10:5: started [mainThread]\n",
             "a.c:3:1: warning: unused variable [-Wunused-variable]\n",
             "12:30:01: job done [worker-1]\n",
         ] {

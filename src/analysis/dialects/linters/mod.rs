@@ -2,9 +2,12 @@
 
 use crate::analysis::dialect::Spec;
 
+mod annotations;
 mod biome;
 mod clippy;
+mod commitlint;
 mod common;
+mod deno;
 mod eslint_crash;
 mod eslint_json;
 mod eslint_lines;
@@ -14,11 +17,13 @@ mod golangci;
 mod hadolint;
 mod markdownlint;
 mod oxlint;
+mod phpcs;
 mod pydocstyle;
 mod pylint;
 mod rubocop;
 mod ruff;
 mod shellcheck;
+mod sqlfluff;
 mod stylelint;
 mod stylish;
 mod yamllint;
@@ -44,5 +49,10 @@ pub(super) static SPECS: &[&Spec] = &[
     &golangci::SPEC,
     &rubocop::SPEC,
     &markdownlint::SPEC,
+    &deno::SPEC,
+    &commitlint::SPEC,
+    &phpcs::SPEC,
+    &sqlfluff::SPEC,
+    &annotations::SPEC,
     &generic::SPEC,
 ];

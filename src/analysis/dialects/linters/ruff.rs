@@ -195,7 +195,8 @@ fn split_code(text: &str) -> Option<(&str, &str)> {
 
 /// `path:1:8: F401 rest`.
 fn concise(line: &str) -> Option<(&str, (u32, u32), &str)> {
-    let place = colons(line)?;
+    // What begins with a colon is a command of GitHub Actions.
+    let place = colons(line).filter(|place| !place.file.starts_with(':'))?;
     let rest = place.rest;
     split_code(rest)?;
     (place.column > 0).then_some((place.file, (place.line, place.column), rest))

@@ -142,6 +142,9 @@ impl Dialect for Jest {
         match self.tests_stated {
             Some(0) if self.suites_stated > 0 => report.stated = Some(self.suites_stated),
             Some(stated) => report.stated = Some(stated),
+            None if report.errors == 0 && self.suites_stated > 0 => {
+                report.stated = Some(self.suites_stated);
+            }
             None => {}
         }
         if report.errors > 0 || report.stated.is_some_and(|stated| stated > 0) {

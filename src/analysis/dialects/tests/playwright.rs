@@ -27,6 +27,7 @@ pub(super) static SPEC: Spec = Spec {
         " ────",
         "config.webServer",
         "npx playwright install",
+        "Error: No tests found.",
     ],
     recognises,
     start: || Box::new(Playwright::default()),

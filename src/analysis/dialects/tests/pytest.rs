@@ -46,7 +46,9 @@ pub(super) static SPEC: Spec = Spec {
 
 fn recognises(sample: &Sample) -> bool {
     sample.has("pytest: error: ")
-        || sample.has_line_starting("ERROR: usage: ")
+        || sample
+            .lines()
+            .any(|line| line.starts_with("ERROR: usage: ") && line.contains("[file_or_dir]"))
         || sample.has_line_starting("ImportError while loading conftest")
         || sample.has_line_starting("INTERNALERROR> ")
         || sample.lines().any(|line| match line.as_bytes().first() {

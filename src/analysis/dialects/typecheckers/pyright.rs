@@ -34,7 +34,6 @@ struct Open {
     line: u32,
     column: u32,
     message: String,
-    code: String,
 }
 
 #[derive(Default)]
@@ -51,12 +50,12 @@ impl Dialect for Pyright {
         if line.starts_with("  ") {
             if let Some((severity, place)) = diagnostic(line) {
                 self.flush(report);
-                self.begin(severity, place);
-            } else if let Some(open) = &mut self.open
-                && open.code.is_empty()
+                self.begin(severity, place, report);
+            } else if self.open.is_some()
                 && let Some((_, code)) = coded(line)
+                && let Some(open) = self.open.take()
             {
-                code.clone_into(&mut open.code);
+                open.tell(code, report);
             }
             return;
         }
@@ -75,34 +74,52 @@ impl Dialect for Pyright {
 }
 
 impl Pyright {
-    fn begin(&mut self, severity: Severity, place: Place<'_>) {
-        let (message, code) = coded(place.rest).unwrap_or((place.rest, ""));
+    fn begin(&mut self, severity: Severity, place: Place<'_>, report: &mut Report) {
+        if let Some((message, code)) = coded(place.rest) {
+            told(severity, place.file, (place.line, place.column), message, code, report);
+            return;
+        }
         self.open = Some(Open {
             severity,
             file: place.file.to_owned(),
             line: place.line,
             column: place.column,
-            message: message.to_owned(),
-            code: code.to_owned(),
+            message: place.rest.to_owned(),
         });
     }
 
+    /// Counts the diagnostic that is open: no code came, as for syntax errors.
     fn flush(&mut self, report: &mut Report) {
-        let Some(open) = self.open.take() else { return };
-        let Open { severity, file, line, column, message, code } = &open;
-        let quoted = if code.is_empty() { message.clone() } else { format!("{message} ({code})") };
-        let (line, column) = (*line, *column);
-        if *severity == Severity::Error {
-            report.quote(&quoted);
-            report.problem(&Problem { code, message, file, line, column, ..Problem::ERROR });
-            return;
+        if let Some(open) = self.open.take() {
+            open.tell("", report);
         }
+    }
+}
+
+impl Open {
+    fn tell(&self, code: &str, report: &mut Report) {
+        told(self.severity, &self.file, (self.line, self.column), &self.message, code, report);
+    }
+}
+
+fn told(
+    severity: Severity,
+    file: &str,
+    (line, column): (u32, u32),
+    message: &str,
+    code: &str,
+    report: &mut Report,
+) {
+    if severity == Severity::Error {
+        if report.first.is_none() {
+            let quoted =
+                if code.is_empty() { message.to_owned() } else { format!("{message} ({code})") };
+            report.quote(&quoted);
+        }
+        report.problem(&Problem { code, message, file, line, column, ..Problem::ERROR });
+    } else {
         // Codes and files are those of what fails the run.
-        report.problem(&Problem {
-            severity: Severity::Warning,
-            message: &quoted,
-            ..Problem::ERROR
-        });
+        report.problem(&Problem { severity, message, ..Problem::ERROR });
     }
 }
 
@@ -157,9 +174,6 @@ mod tests {
             None,
             0,
         );
-        assert_eq!(
-            found.summary,
-            "1 type warning, first: Stub file not found (reportMissingTypeStubs)"
-        );
+        assert_eq!(found.summary, "1 type warning, first: Stub file not found");
     }
 }
