@@ -29,6 +29,14 @@ pub(super) static SPEC: Spec = Spec {
         " fixable with ",
         "\nFound ",
         "invalid-syntax: ",
+        // Of cut texts, which have no total: messages met most.
+        ": [F",
+        ": [E",
+        "` imported but unused",
+        "Local variable `",
+        "Undefined name `",
+        "Import block is un-sorted",
+        "Line too long (",
     ],
     recognises,
     start: || Box::new(Ruff::default()),
@@ -111,7 +119,8 @@ impl Dialect for Ruff {
                 if let Some((file, place, rest)) = concise(line) {
                     problem(rest, file, place, report);
                 } else if let Some((place, code, message)) = bracketed(line) {
-                    let text = format!("{code} {message}");
+                    let mark = if code.contains('-') { ": " } else { " " };
+                    let text = format!("{code}{mark}{message}");
                     problem(&text, place.file, (place.line, 0), report);
                 } else if let Some(file) = line.strip_suffix(':')
                     && !file.contains(": ")
