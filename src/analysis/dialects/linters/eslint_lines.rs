@@ -193,7 +193,9 @@ fn visual(line: &str) -> Option<Found<'_>> {
         _ => return None,
     };
     let (message, rule) = (line[at + 3..].trim_start(), rule.trim());
-    let own = is_rule(rule) || (rule.is_empty() && message.starts_with("Parsing error: "));
+    // Compilers' codes are capitals and digits.
+    let own = (is_rule(rule) && rule.bytes().any(|byte| byte.is_ascii_lowercase()))
+        || (rule.is_empty() && message.starts_with("Parsing error: "));
     let (file, line, column) = (place.file, place.line, place.column);
     own.then_some(Found { tool: "eslint", severity, message, rule, file, line, column })
 }
@@ -211,8 +213,10 @@ fn compact(line: &str) -> Option<Found<'_>> {
         ("stylelint", Severity::Error, text)
     } else if let Some(text) = rest.strip_prefix("warning - ") {
         ("stylelint", Severity::Warning, text)
-    } else {
+    } else if line[..at].contains('.') && !line[..at].contains(' ') {
         ("jshint", Severity::Error, rest)
+    } else {
+        return None;
     };
     let (message, rule) = in_parentheses(text, is_rule).unwrap_or((text, ""));
     Some(Found { tool, severity, message, rule, file: &line[..at], line: row, column })

@@ -129,7 +129,14 @@ fn split(line: &str) -> Option<Found<'_>> {
     let length = code_length(place.rest, 4, 4)?;
     let (code, message) = place.rest.split_at(length);
     let message = message.strip_prefix(' ')?;
-    (place.column > 0 && code.len() > 2).then(|| (place, code, message.trim_start()))
+    let message = message.trim_start();
+    let python = |file: &str| {
+        let end = file.rsplit_once('.').map_or("", |(_, end)| end);
+        matches!(end, "py" | "pyi" | "pyx" | "ipynb") || matches!(file, "stdin" | "-")
+    };
+    // Plugins choose codes of their own, which other tools' words may look like.
+    (code.len() > 2 && (is_own(code, message) || python(place.file)))
+        .then_some((place, code, message))
 }
 
 /// `path:2: [F401] message`, the format `pylint` of flake8 and of ruff.
