@@ -1,7 +1,7 @@
 //! The registry of dialects: one file a tool or a family of tools that print alike.
 
 use super::dialect::Spec;
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
 mod builds;
@@ -48,7 +48,11 @@ static MARKERS: LazyLock<Option<Markers>> = LazyLock::new(|| {
             owners.push(index);
         }
     }
-    let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts).ok()?;
+    let automaton = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::Standard)
+        .build(texts)
+        .ok()?;
     Some(Markers { automaton, owners })
 });
 
