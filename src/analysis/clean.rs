@@ -5,6 +5,7 @@
 //! ends of Windows, and what continuous-integration services, container runtimes and task runners put
 //! before every line (see [`Prefix`]). A line without any of these is passed on as it is, uncopied.
 
+use super::report::floor_boundary;
 use memchr::{memchr_iter, memchr3, memrchr};
 use std::borrow::Cow;
 
@@ -107,7 +108,7 @@ fn strip_runner_command(text: &str) -> Option<&str> {
 }
 
 fn cut(line: &str) -> &str {
-    if line.len() <= MAX_LINE { line } else { &line[..line.floor_char_boundary(MAX_LINE)] }
+    if line.len() <= MAX_LINE { line } else { &line[..floor_boundary(line, MAX_LINE)] }
 }
 
 /// Whether a text has control characters that change what is seen: ESC, carriage return, backspace, or

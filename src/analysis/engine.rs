@@ -13,7 +13,7 @@ use super::clean::{Cleaner, has_controls};
 use super::dialect::{Dialect, Spec};
 use super::dialects;
 use super::patterns::{PatternSet, PatternWatch};
-use super::report::Report;
+use super::report::{Report, floor_boundary};
 use super::sample::Sample;
 use super::watch::Watch;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Engine {
             active: Vec::new(),
             truncated: false,
             watch: Watch::default(),
-            patterns: patterns.filter(|set| !set.is_empty()).map(|set| PatternWatch::new(set)),
+            patterns: patterns.filter(|set| !set.is_empty()).map(PatternWatch::new),
             pending: String::new(),
             skipping: false,
             line_number: 0,
@@ -75,7 +75,7 @@ impl Engine {
     /// Reads on. Parts may be cut anywhere between characters.
     pub fn feed(&mut self, mut text: &str) {
         if !self.pending.is_empty() {
-            let take = text.floor_char_boundary(MAX_PART.saturating_sub(self.pending.len()));
+            let take = floor_boundary(text, MAX_PART.saturating_sub(self.pending.len()));
             self.pending.push_str(&text[..take]);
             text = &text[take..];
             if self.pending.len() + 4 < MAX_PART {
@@ -92,7 +92,7 @@ impl Engine {
             return self.feed(text);
         }
         while text.len() >= MAX_PART {
-            let cut = &text[..text.floor_char_boundary(MAX_PART)];
+            let cut = &text[..floor_boundary(text, MAX_PART)];
             let end = self.whole_lines(cut);
             self.part(&text[..end]);
             text = &text[end..];
@@ -247,7 +247,7 @@ mod tests {
         #[test]
         fn where_the_text_is_cut_makes_no_difference(cuts in proptest::collection::vec(0usize..400, 0..6)) {
             let text = "src/a.ts(1,2): error TS2304: Cannot find name 'é'.\n".repeat(8);
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|at| text.floor_char_boundary(at.min(text.len()))).collect();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|at| floor_boundary(&text, at)).collect();
             cuts.sort_unstable();
             let mut parts = Vec::new();
             let mut start = 0;

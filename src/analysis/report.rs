@@ -429,6 +429,13 @@ fn recent_slot(code: &str) -> usize {
     end % RECENT
 }
 
+/// The largest index up to `most` that is between characters.
+#[must_use]
+pub fn floor_boundary(text: &str, most: usize) -> usize {
+    let most = most.min(text.len());
+    (most.saturating_sub(3)..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// The first `most` characters, ending in an ellipsis when there are more.
 #[must_use]
 pub fn clip(text: &str, most: usize) -> String {

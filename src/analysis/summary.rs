@@ -176,7 +176,7 @@ fn files_after(report: &Report, words: &str) -> String {
 }
 
 /// What is worth doing about a kind when nothing more is known.
-fn general(kind: Kind) -> &'static str {
+pub(super) fn general(kind: Kind) -> &'static str {
     match kind {
         Kind::NetworkError => {
             "Check that the peer runs and can be reached, then try again with a growing pause"

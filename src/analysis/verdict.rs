@@ -3,6 +3,7 @@
 //! The exit status is believed before any text. A failure that no dialect understands is told as one
 //! that is not understood, with the line most likely to be its cause.
 
+use super::dialects::kind_of_message;
 use super::engine::Reading;
 use super::fingerprint::{fingerprint, normalise, project_path};
 use super::kind::Kind;
@@ -10,6 +11,7 @@ use super::patterns::Match;
 use super::report::{Fix, Located, Rank, Report, Severity, clip};
 use super::status::{Outcome, Status};
 use super::summary::{self, MAX_WORDS};
+use super::watch::Watch;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -136,13 +138,13 @@ pub struct FixTask {
 /// Decides. `problems` is how many problems are told with their places.
 #[must_use]
 pub fn decide(reading: Reading, status: &Status, problems: usize) -> Analysis {
-    let Reading { reports, watch, matched, truncated, .. } = reading;
+    let Reading { reports, watch, matched, truncated, lines } = reading;
     let outcome = status.outcome();
     let mut analysis = match &matched {
         Some(found) if outcome != Outcome::Succeeded => of_match(found, status),
         _ => match choose(reports, status) {
             Some(report) => of_report(&report, status, problems),
-            None => not_understood(status, watch.cause(), watch.first(), watch.last()),
+            None => not_understood(status, &watch, lines),
         },
     };
     analysis.details.truncated |= truncated;
@@ -316,19 +318,26 @@ fn truthful(summary: &str, status: &Status) -> String {
     }
 }
 
+/// Lines of a text that is one message.
+const LINES_OF_MESSAGE: u64 = 1;
+
 /// The answer when no dialect understood the text.
-fn not_understood(
-    status: &Status,
-    cause: Option<&str>,
-    first: Option<&str>,
-    last: Option<&str>,
-) -> Analysis {
-    let kind = kind_of(status);
-    let (line, summary) = match status.outcome() {
+fn not_understood(status: &Status, watch: &Watch, lines: u64) -> Analysis {
+    let (cause, first, last) = (watch.cause(), watch.first(), watch.last());
+    let mut kind = kind_of(status);
+    if kind == Kind::Unknown
+        && lines <= LINES_OF_MESSAGE
+        && status.outcome() != Outcome::Succeeded
+        && let Some(told) = cause.or(first).and_then(kind_of_message)
+    {
+        kind = told;
+    }
+    let prefix = if kind == Kind::Unknown { "unknown" } else { kind.label() };
+    let (line, words) = match status.outcome() {
         Outcome::Unknown => {
             let line = cause.or(first).unwrap_or_default();
             let words = if line.is_empty() { "no text".to_owned() } else { line.to_owned() };
-            (line, format!("unknown: {words}"))
+            (line, format!("{prefix}: {words}"))
         }
         Outcome::Succeeded => {
             let line = last.unwrap_or_default();
@@ -336,31 +345,27 @@ fn not_understood(
         }
         Outcome::Failed => {
             let ended = status.words().unwrap_or_else(|| "failed".to_owned());
-            let label =
-                if kind == Kind::Unknown { "unknown".to_owned() } else { kind.label().to_owned() };
             match cause {
-                Some(line) => (line, format!("{label}: {line} ({ended})")),
+                Some(line) => (line, format!("{prefix}: {line} ({ended})")),
                 // What a failed command said last may be words of success: they are not repeated.
-                None => ("", format!("{label}: {ended}, and nothing in the text tells why")),
+                None => ("", format!("{prefix}: {ended}, and nothing in the text tells why")),
             }
         }
     };
-    let label = summary.clone();
     let hash = fingerprint(
         [kind.name(), &normalise(line), &status.words().unwrap_or_default()].into_iter(),
     );
     Analysis {
         kind,
-        summary: clip(&label, MAX_WORDS),
+        summary: clip(&words, MAX_WORDS),
         suggestion: match kind {
             Kind::Unknown => "Read the whole text: it was not understood".to_owned(),
-            Kind::Timeout => "Allow more time, or find out what it waits for".to_owned(),
-            Kind::ResourceExhaustion => {
+            Kind::ResourceExhaustion if status.ending_signal() == Some("SIGKILL") => {
                 "It was killed, most likely for want of memory: give it more, or run less at once"
                     .to_owned()
             }
-            Kind::Cancelled => "Nothing to fix: it was ended from outside".to_owned(),
-            _ => "Look at what the program did when the signal came".to_owned(),
+            Kind::RuntimeError => "Look at what the program did when the signal came".to_owned(),
+            kind => summary::general(kind).to_owned(),
         },
         actionable: false,
         hash,

@@ -1,6 +1,7 @@
 //! The registry of dialects: one file a tool or a family of tools that print alike.
 
 use super::dialect::Spec;
+use super::kind::Kind;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
@@ -71,6 +72,11 @@ pub fn marked(text: &str) -> Vec<&'static Spec> {
         }
     }
     SPECS.iter().zip(seen).filter_map(|(spec, seen)| seen.then_some(*spec)).collect()
+}
+
+/// The kind of a message that is the whole text, by its words.
+pub(super) fn kind_of_message(message: &str) -> Option<Kind> {
+    runtimes::kind_of_lone_message(message)
 }
 
 /// Every marker of every dialect, to make texts of that wake them.

@@ -98,7 +98,9 @@ impl Dialect for Gradle {
         self.settle(report);
         if report.errors == 0 {
             if self.refused {
+                // Without its reason it says no more than that something before it failed.
                 report.failed = true;
+                report.rank = Rank::Wrapper;
                 report.quote("BUILD FAILED");
             }
             return;

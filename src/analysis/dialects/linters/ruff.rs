@@ -28,6 +28,8 @@ pub(super) static SPEC: Spec = Spec {
         " fixable with ",
         "\nFound ",
         "invalid-syntax: ",
+        "imported but unused",
+        "assigned to but never used",
     ],
     recognises,
     start: || Box::new(Ruff::default()),
@@ -42,6 +44,9 @@ fn recognises(sample: &Sample) -> bool {
             return true;
         }
         previous_code = split_code(line).is_some();
+        if bare(line) {
+            return true;
+        }
         if marked && concise(line).is_some() {
             return true;
         }
@@ -73,9 +78,12 @@ impl Dialect for Ruff {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some(first) = line.bytes().next() else {
-            self.header = None;
+            self.settle(report);
             return;
         };
+        if first != b' ' {
+            self.settle(report);
+        }
         match first {
             b' ' => {
                 if let Some(header) = self.header.take() {
@@ -109,6 +117,7 @@ impl Dialect for Ruff {
     }
 
     fn finish(&mut self, report: &mut Report) {
+        self.settle(report);
         if report.total_fixable().is_some_and(|count| count > 0) {
             let title = "Apply ruff's safe fixes".to_owned();
             report.fix = Some(Fix { command: "ruff check --fix".to_owned(), title });
@@ -117,6 +126,15 @@ impl Dialect for Ruff {
 }
 
 impl Ruff {
+    /// A header whose place did not come: somebody kept only the first lines of each diagnostic.
+    fn settle(&mut self, report: &mut Report) {
+        if let Some(header) = self.header.take()
+            && bare(&header)
+        {
+            problem(&header, "", (0, 0), report);
+        }
+    }
+
     /// The second line of a full diagnostic: ` --> src/a.py:1:8`.
     fn place(&mut self, header: &str, line: &str, report: &mut Report) {
         let Some(place) = line.trim_start().strip_prefix("--> ") else { return };
@@ -133,6 +151,15 @@ impl Ruff {
 fn is_source(line: &str) -> bool {
     let after = line.trim_start_matches(|first: char| first.is_ascii_digit()).as_bytes();
     matches!(after, [b' ', b'|' | b'+' | b'-'] | [b' ', b'|' | b'+' | b'-', b' ', ..])
+}
+
+/// Whether a line alone is unmistakably one of ruff's headers, not a word that looks like a code.
+fn bare(line: &str) -> bool {
+    split_code(line).is_some_and(|(_, message)| {
+        message.starts_with("[*] ")
+            || message.contains("imported but unused")
+            || message.ends_with("is assigned to but never used")
+    })
 }
 
 /// Counts `F401 [*] message` at a place.

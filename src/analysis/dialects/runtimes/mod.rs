@@ -22,6 +22,8 @@ mod rust_panic;
 mod thrown;
 mod v8_memory;
 
+pub(super) use phrases::of_lone_message as kind_of_lone_message;
+
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[
     &v8_memory::SPEC,

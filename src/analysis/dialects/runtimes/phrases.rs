@@ -79,3 +79,80 @@ pub(in crate::analysis::dialects) fn of_message(message: &str) -> Option<Kind> {
         .map(|(_, kind)| *kind)
         .or_else(|| code_in(message).and_then(of_code))
 }
+
+/// Phrases that mean what they say where they are all there is: messages of `Error`s and answers of
+/// services. In longer texts they may stand anywhere.
+const ALONE: &[(&str, Kind)] = &[
+    ("out of memory", Kind::ResourceExhaustion),
+    ("resource temporarily unavailable", Kind::ResourceExhaustion),
+    ("insufficient_quota", Kind::RateLimit),
+    ("quota exceeded", Kind::RateLimit),
+    ("rate limit", Kind::RateLimit),
+    ("rate-limit", Kind::RateLimit),
+    ("rate_limit", Kind::RateLimit),
+    ("429 ", Kind::RateLimit),
+    ("operation was aborted", Kind::Cancelled),
+    ("user aborted", Kind::Cancelled),
+    ("aborterror", Kind::Cancelled),
+    ("was cancelled", Kind::Cancelled),
+    ("was canceled", Kind::Cancelled),
+    ("operation cancelled", Kind::Cancelled),
+    ("operation canceled", Kind::Cancelled),
+    ("timed out", Kind::Timeout),
+    ("timeout of ", Kind::Timeout),
+    ("exceeded timeout", Kind::Timeout),
+    ("timeout exceeded", Kind::Timeout),
+    ("deadline exceeded", Kind::Timeout),
+    ("permission denied", Kind::Permission),
+    ("operation not permitted", Kind::Permission),
+    ("access is denied", Kind::Permission),
+    ("access denied", Kind::Permission),
+    ("unauthorized", Kind::Auth),
+    ("unauthenticated", Kind::Auth),
+    ("forbidden", Kind::Auth),
+    ("jwt expired", Kind::Auth),
+    ("token expired", Kind::Auth),
+    ("token has expired", Kind::Auth),
+    ("invalid token", Kind::Auth),
+    ("invalid_api_key", Kind::Auth),
+    ("invalid x-api-key", Kind::Auth),
+    ("bad gateway", Kind::NetworkError),
+    ("gateway timeout", Kind::NetworkError),
+    ("service unavailable", Kind::NetworkError),
+    ("internal server error", Kind::NetworkError),
+    ("overloaded", Kind::NetworkError),
+];
+
+/// The kind of a message that is the whole text: a phrase begins it, ends it, or follows a colon.
+pub(in crate::analysis::dialects) fn of_lone_message(message: &str) -> Option<Kind> {
+    let lower = message.trim_end_matches(['.', '!']).to_ascii_lowercase();
+    let stands = |phrase: &str| {
+        lower.starts_with(phrase)
+            || lower.ends_with(phrase)
+            || lower.split(": ").skip(1).any(|part| part.starts_with(phrase))
+    };
+    PHRASES.iter().chain(ALONE).find(|(phrase, _)| stands(phrase)).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::{analyze, status::Status};
+
+    #[test]
+    fn a_message_alone_tells_its_kind() {
+        for (text, kind) in [
+            ("timeout of 5000ms exceeded", "timeout"),
+            ("The operation was aborted", "cancelled"),
+            ("Permission denied", "permission"),
+            ("401 Unauthorized", "auth"),
+            ("insufficient_quota", "rate_limit"),
+            ("JavaScript heap out of memory", "resource_exhaustion"),
+            ("503 Service Unavailable", "network_error"),
+            ("The frobnicator lost its widget", "unknown"),
+        ] {
+            assert_eq!(analyze(text, &Status::default(), None, 0).kind.name(), kind, "{text}");
+        }
+        let prose = "notes\nwe talked\nof how a request timed out\nand went home\n";
+        assert_eq!(analyze(prose, &Status::default(), None, 0).kind.name(), "unknown");
+    }
+}

@@ -23,6 +23,7 @@ mod playwright;
 mod pytest;
 mod pytest_lines;
 mod rspec;
+mod statement;
 mod surefire;
 mod tap;
 mod unittest;
@@ -55,6 +56,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &jasmine::SPEC,
     &exunit::SPEC,
     &xctest::SPEC,
+    &statement::SPEC,
 ];
 
 #[cfg(test)]
