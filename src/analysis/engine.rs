@@ -84,7 +84,7 @@ impl Engine {
             // Lent out while it is read, and used again: fresh memory costs more than a copy.
             let mut pending = std::mem::take(&mut self.pending);
             let end = self.whole_lines(&pending);
-            self.part(&pending[..end]);
+            self.part(&pending[..end], false);
             pending.drain(..end);
             self.pending = pending;
         }
@@ -94,7 +94,7 @@ impl Engine {
         while text.len() >= MAX_PART {
             let cut = &text[..floor_boundary(text, MAX_PART)];
             let end = self.whole_lines(cut);
-            self.part(&text[..end]);
+            self.part(&text[..end], false);
             text = &text[end..];
         }
         self.pending.push_str(text);
@@ -109,7 +109,7 @@ impl Engine {
     #[must_use]
     pub fn finish(mut self) -> Reading {
         let rest = std::mem::take(&mut self.pending);
-        self.part(&rest);
+        self.part(&rest, true);
         let reports = self
             .active
             .into_iter()
@@ -128,7 +128,7 @@ impl Engine {
         }
     }
 
-    fn part(&mut self, text: &str) {
+    fn part(&mut self, text: &str, last: bool) {
         let text = if self.skipping {
             // The rest of a line whose beginning was read.
             match memchr::memchr(b'\n', text.as_bytes()) {
@@ -146,7 +146,7 @@ impl Engine {
         }
         self.skipping = text.len() >= MAX_PART - 4 && !text.ends_with('\n');
         self.cleaner.learn(text.lines());
-        let sample = Sample::of(text, &self.cleaner, self.line_number == 0);
+        let sample = Sample::of(text, &self.cleaner, last || self.line_number == 0);
         self.watch.sample(&sample, self.line_number == 0);
         self.join(&sample);
         self.lines(text);

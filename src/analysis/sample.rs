@@ -13,8 +13,8 @@ pub const WINDOW: usize = 4 << 10;
 pub const WINDOWS: usize = 16;
 /// Bytes up to which a part is its own sample; the lines at the edges of windows may add as many again.
 pub const MAX_SAMPLE: usize = 2 * EDGE + WINDOWS * WINDOW;
-/// By how much edges and windows of further parts are smaller: most texts tell at once what they are, and
-/// those that go on for megabytes repeat it.
+/// By how much edges and windows are smaller in parts that neither begin nor end a text: what goes on for
+/// megabytes repeats itself.
 pub const FURTHER: usize = 4;
 
 /// Cleaned lines of a text, or of parts of it.
@@ -26,10 +26,10 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Of one part of a text; `first` when it is where the text begins.
+    /// Of one part of a text; `outer` when the text begins or ends there.
     #[must_use]
-    pub fn of(part: &str, cleaner: &Cleaner, first: bool) -> Sample {
-        let by = if first { 1 } else { FURTHER };
+    pub fn of(part: &str, cleaner: &Cleaner, outer: bool) -> Sample {
+        let by = if outer { 1 } else { FURTHER };
         let (edge, window) = (EDGE / by, WINDOW / by);
         let mut sample = Sample::default();
         if part.len() <= MAX_SAMPLE / by {
@@ -128,10 +128,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_line_of_it_is_a_line_of_the_text(lengths in proptest::collection::vec(0usize..3000, 50..400), first: bool) {
+        fn every_line_of_it_is_a_line_of_the_text(lengths in proptest::collection::vec(0usize..3000, 50..400), outer: bool) {
             let text: String = lengths.iter().enumerate().map(|(n, length)| format!("{n} {}\n", "é".repeat(*length))).collect();
             let lines: std::collections::HashSet<&str> = text.lines().collect();
-            let sample = Sample::of(&text, &Cleaner::default(), first);
+            let sample = Sample::of(&text, &Cleaner::default(), outer);
             for line in sample.lines().filter(|line| !line.is_empty()) {
                 prop_assert!(lines.iter().any(|own| own.trim_end() == line || own.starts_with(line)));
             }
