@@ -224,19 +224,15 @@ pub fn analysis_submit(
 const TRANSCODED: usize = 256 << 10;
 
 fn feed_utf16(session: &mut Session, mut units: &[u16]) {
-    let mut text = String::new();
+    let mut text = "\0".repeat(units.len().min(TRANSCODED) * 3);
     while !units.is_empty() {
         let mut length = units.len().min(TRANSCODED);
         if length < units.len() && (0xd800..0xdc00).contains(&units[length - 1]) {
             length -= 1;
         }
         let (part, rest) = units.split_at(length.max(1));
-        let mut bytes = std::mem::take(&mut text).into_bytes();
-        bytes.resize(part.len() * 3, 0);
-        let written = encoding_rs::mem::convert_utf16_to_utf8(part, &mut bytes);
-        bytes.truncate(written);
-        text = String::from_utf8(bytes).unwrap_or_default();
-        session.feed(&text);
+        let written = encoding_rs::mem::convert_utf16_to_str(part, &mut text);
+        session.feed(&text[..written]);
         units = rest;
     }
 }
