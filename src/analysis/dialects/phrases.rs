@@ -6,6 +6,7 @@ use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Rank, Report};
 use crate::analysis::sample::Sample;
 use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
 
 /// One sentence of a tool.
 pub(super) struct Phrase {
@@ -18,6 +19,8 @@ pub(super) struct Phrase {
     rank: Option<Rank>,
     fix: Repair,
     suggestion: &'static str,
+    /// The tool that says so, where it is not the book's.
+    tool: &'static str,
     /// Whether the next line tells more than this one and is quoted instead.
     more: bool,
 }
@@ -33,12 +36,18 @@ impl Phrase {
     /// A line that begins like this.
     pub(super) const fn new(start: &'static str, kind: Kind) -> Phrase {
         let (rank, fix) = (None, Repair::None);
-        Phrase { start, has: "", kind, rank, fix, suggestion: "", more: false }
+        Phrase { start, has: "", kind, rank, fix, suggestion: "", tool: "", more: false }
     }
 
     /// It must also have this in it.
     pub(super) const fn with(mut self, has: &'static str) -> Phrase {
         self.has = has;
+        self
+    }
+
+    /// Another tool of the book's family says so.
+    pub(super) const fn of(mut self, tool: &'static str) -> Phrase {
+        self.tool = tool;
         self
     }
 
@@ -74,6 +83,27 @@ pub(super) struct Book {
     pub(super) phrases: &'static [Phrase],
 }
 
+/// Words of other lines that tell why a package could not be had.
+const REASONS: [(&str, Kind); 14] = [
+    ("Could not resolve host", Kind::NetworkError),
+    ("Couldn't resolve host", Kind::NetworkError),
+    ("Could not connect to server", Kind::NetworkError),
+    ("Couldn't connect to server", Kind::NetworkError),
+    ("onnection refused", Kind::NetworkError),
+    ("onnection timed out", Kind::NetworkError),
+    ("onnection reset by peer", Kind::NetworkError),
+    ("Timeout was reached", Kind::NetworkError),
+    ("Temporary failure resolving", Kind::NetworkError),
+    ("name resolution", Kind::NetworkError),
+    ("Max retries exceeded", Kind::NetworkError),
+    ("spurious network error", Kind::NetworkError),
+    ("network failure seems to have happened", Kind::NetworkError),
+    ("o space left on device", Kind::ResourceExhaustion),
+];
+
+static REASON_FINDER: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(REASONS.iter().map(|(words, _)| words)).ok());
+
 impl Book {
     /// Whether a line of the sample is one of its sentences.
     pub(super) fn recognises(&'static self, sample: &Sample) -> bool {
@@ -98,6 +128,8 @@ struct Reading {
     found: Option<&'static Phrase>,
     /// Whether the next line is wanted.
     wants_more: bool,
+    /// What a package could not be had for, as other lines tell.
+    reason: Option<(Kind, String)>,
 }
 
 impl Reading {
@@ -111,7 +143,7 @@ impl Reading {
             }
         }
         let anywhere = if anywhere.is_empty() { None } else { AhoCorasick::new(anywhere).ok() };
-        Reading { book, begins, anywhere, found: None, wants_more: false }
+        Reading { book, begins, anywhere, found: None, wants_more: false, reason: None }
     }
 
     fn find(&self, line: &str) -> Option<&'static Phrase> {
@@ -121,11 +153,12 @@ impl Reading {
         {
             return None;
         }
-        self.book.phrases.iter().find(|phrase| {
+        let found = self.book.phrases.iter().find(|phrase| {
             line.starts_with(phrase.start)
                 && (phrase.has.is_empty()
                     || memchr::memmem::find(line.as_bytes(), phrase.has.as_bytes()).is_some())
-        })
+        });
+        found.filter(|_| !cheerful(line))
     }
 }
 
@@ -140,6 +173,9 @@ impl Dialect for Reading {
             let first = report.first.clone().unwrap_or_default();
             report.requote(&format!("{first} {}", line.trim()));
         }
+        if report.kind == Kind::Dependency || self.found.is_none() {
+            self.note_reason(line);
+        }
         // The first sentence is the cause; one that only wraps makes room for one that tells.
         let wrapped = self.found.is_some_and(|found| found.rank == Some(Rank::Wrapper));
         if self.found.is_some() && !wrapped {
@@ -151,6 +187,9 @@ impl Dialect for Reading {
         }
         self.found = Some(phrase);
         self.wants_more = phrase.more;
+        if !phrase.tool.is_empty() {
+            report.tool = phrase.tool;
+        }
         report.kind = phrase.kind;
         report.rank = phrase.rank.unwrap_or(self.book.rank);
         report.errors = 1;
@@ -163,6 +202,48 @@ impl Dialect for Reading {
         };
         report.suggestion = (!phrase.suggestion.is_empty()).then(|| phrase.suggestion.to_owned());
     }
+
+    fn finish(&mut self, report: &mut Report) {
+        if report.kind == Kind::Dependency
+            && let Some((kind, line)) = self.reason.take()
+            && let Some(first) = &report.first
+        {
+            report.kind = kind;
+            report.fix = None;
+            report.summary = Some(format!("{}: {first} ({})", kind.label(), line.trim()));
+        }
+    }
+}
+
+impl Reading {
+    fn note_reason(&mut self, line: &str) {
+        if self.reason.is_none()
+            && line.len() < 2000
+            && let Some(found) = REASON_FINDER.as_ref().and_then(|finder| finder.find(line))
+            && let Some((_, kind)) = REASONS.get(found.pattern().as_usize())
+        {
+            self.reason = Some((*kind, line.to_owned()));
+        }
+    }
+}
+
+/// Whether a line speaks of success, whatever else is in it: such a line is no tool's word of failure.
+pub(super) fn cheerful(line: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "hecks passed",
+        "ests passed",
+        "all passed",
+        "no issues",
+        "no problems",
+        "0 errors",
+        "uccess",
+        "ucceeded",
+        "all done",
+        "all good",
+        "ooks good",
+    ];
+    let has = |word: &&str| memchr::memmem::find(line.as_bytes(), word.as_bytes()).is_some();
+    WORDS.iter().any(|word| has(word) || line.contains(&word.to_uppercase()))
 }
 
 /// What is between two marks, when both are there.

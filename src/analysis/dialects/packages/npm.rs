@@ -249,6 +249,7 @@ fn is_better(text: &str) -> bool {
         || text.starts_with("missing script:")
         || text.contains("JSON.parse Invalid package.json")
         || text.starts_with("FetchError: ")
+        || text.contains("Not compatible with your version of ")
         || text.starts_with("network request to ")
         || text.starts_with("notarget No matching version")
 }

@@ -18,7 +18,14 @@ use crate::analysis::sample::Sample;
 
 pub(super) static PNPM: Spec = Spec {
     name: "pnpm",
-    markers: &["ERR_PNPM_", " ELIFECYCLE  "],
+    markers: &[
+        "ERR_PNPM_",
+        " ELIFECYCLE  ",
+        " ECONNREFUSED  ",
+        " ENOTFOUND  ",
+        " ETIMEDOUT  ",
+        " ECONNRESET  ",
+    ],
     recognises: |sample| sample.lines().any(|line| pnpm_code(line).is_some()),
     start: || Box::new(Pnpm),
 };
@@ -29,7 +36,9 @@ struct Pnpm;
 fn pnpm_code(line: &str) -> Option<(&str, &str)> {
     let text = line.trim_start();
     // Recursive runs put the project's path before the code.
-    let text = if text.starts_with("ERR_PNPM_") || text.starts_with("ELIFECYCLE") {
+    let word = text.split(' ').next().unwrap_or_default();
+    let own = word.starts_with("ERR_PNPM_") || word == "ELIFECYCLE" || network_code(word);
+    let text = if own {
         text
     } else {
         text.get(
@@ -102,6 +111,7 @@ fn pnpm_kind(code: &str, message: &str) -> (Kind, Option<Fix>) {
         {
             (Kind::NetworkError, None)
         }
+        _ if network_code(code) => (Kind::NetworkError, None),
         "ERR_PNPM_ENOSPC" => (Kind::ResourceExhaustion, None),
         "ERR_PNPM_EACCES" | "ERR_PNPM_EPERM" => (Kind::Permission, None),
         _ if message.contains("ENOSPC") => (Kind::ResourceExhaustion, None),

@@ -172,7 +172,9 @@ impl Pip {
             } else if !text.is_empty() {
                 text.clone_into(&mut self.last);
                 if self.cause.is_empty()
-                    && (text.contains("fatal error: ") || text.starts_with("error: "))
+                    && (text.contains("fatal error: ")
+                        || text.starts_with("error: ")
+                        || text.starts_with("Error: "))
                 {
                     text.clone_into(&mut self.cause);
                 }

@@ -25,13 +25,15 @@ static POETRY_BOOK: Book = Book {
         Phrase::new("Poetry could not find a pyproject.toml file", Dependency),
         Phrase::new("The current project's supported Python range", Dependency),
         Phrase::new("Your Pipfile.lock (", Dependency)
+            .of("pipenv")
             .with(") is out of date")
             .fix("pipenv lock", "Bring the lock file up to date"),
         Phrase::new("ERROR:: Your Pipfile.lock", Dependency)
+            .of("pipenv")
             .fix("pipenv lock", "Bring the lock file up to date"),
-        Phrase::new("[ResolutionFailure]:", Dependency),
-        Phrase::new("✘ Locking Failed!", Dependency).wrapper(),
-        Phrase::new("Locking Failed!", Dependency).wrapper(),
+        Phrase::new("[pipenv.exceptions.ResolutionFailure]: ", Dependency).of("pipenv").wrapper(),
+        Phrase::new("✘ Locking Failed!", Dependency).of("pipenv").wrapper(),
+        Phrase::new("Locking Failed!", Dependency).of("pipenv").wrapper(),
     ],
 };
 
@@ -245,22 +247,22 @@ static SYSTEM_BOOK: Book = Book {
         Phrase::new("dpkg: error processing ", Dependency),
         Phrase::new("dpkg: dependency problems prevent ", Dependency),
         Phrase::new("dpkg: error: requested operation requires superuser", Permission),
-        Phrase::new("Error: Unable to find a match: ", Dependency),
-        Phrase::new("Error: This command has to be run with superuser", Permission),
-        Phrase::new("No package ", Dependency).with(" available."),
-        Phrase::new("ERROR: unable to select packages:", Dependency).more(),
-        Phrase::new("ERROR: Unable to lock database: Permission denied", Permission),
-        Phrase::new("Error: No available formula with the name ", Dependency),
-        Phrase::new("Warning: No available formula with the name ", Dependency),
-        Phrase::new("PackagesNotFoundError: ", Dependency).more(),
-        Phrase::new("ResolvePackageNotFound:", Dependency).more(),
-        Phrase::new("LibMambaUnsatisfiableError: ", Dependency).more(),
-        Phrase::new("UnsatisfiableError: ", Dependency),
-        Phrase::new("CondaHTTPError: ", NetworkError),
-        Phrase::new("", Dependency).with("error NU1101: "),
-        Phrase::new("", Dependency).with("error NU1102: "),
-        Phrase::new("", Dependency).with("error NU1107: "),
-        Phrase::new("", NetworkError).with("error NU1301: "),
+        Phrase::new("Error: Unable to find a match: ", Dependency).of("dnf"),
+        Phrase::new("Error: This command has to be run with superuser", Permission).of("dnf"),
+        Phrase::new("No package ", Dependency).of("dnf").with(" available."),
+        Phrase::new("ERROR: unable to select packages:", Dependency).of("apk").more(),
+        Phrase::new("ERROR: Unable to lock database: Permission denied", Permission).of("apk"),
+        Phrase::new("Error: No available formula with the name ", Dependency).of("brew"),
+        Phrase::new("Warning: No available formula with the name ", Dependency).of("brew"),
+        Phrase::new("PackagesNotFoundError: ", Dependency).of("conda").more(),
+        Phrase::new("ResolvePackageNotFound:", Dependency).of("conda").more(),
+        Phrase::new("LibMambaUnsatisfiableError: ", Dependency).of("conda").more(),
+        Phrase::new("UnsatisfiableError: ", Dependency).of("conda"),
+        Phrase::new("CondaHTTPError: ", NetworkError).of("conda"),
+        Phrase::new("", Dependency).of("nuget").with("error NU1101: "),
+        Phrase::new("", Dependency).of("nuget").with("error NU1102: "),
+        Phrase::new("", Dependency).of("nuget").with("error NU1107: "),
+        Phrase::new("", NetworkError).of("nuget").with("error NU1301: "),
     ],
 };
 

@@ -72,6 +72,9 @@ struct Uv {
     because: String,
     open: bool,
     cause: String,
+    /// Within what a package's build printed, and its last line.
+    printed: bool,
+    last: String,
 }
 
 impl Dialect for Uv {
@@ -91,6 +94,10 @@ impl Dialect for Uv {
         match line.as_bytes().first() {
             Some(b' ') if report.failed => {
                 let text = line.trim_start();
+                self.printed |= text == "[stderr]";
+                if self.printed && !text.starts_with("hint: ") && text != "[stderr]" {
+                    text.clone_into(&mut self.last);
+                }
                 if let Some(text) = text.strip_prefix("╰─▶ ").or_else(|| text.strip_prefix("├─▶ "))
                 {
                     if self.because.is_empty() {
@@ -112,7 +119,8 @@ impl Dialect for Uv {
 
     fn finish(&mut self, report: &mut Report) {
         let Some(first) = report.first.clone() else { return };
-        let why = if self.because.is_empty() { &self.cause } else { &self.because };
+        let why = [&self.last, &self.because, &self.cause];
+        let why = why.into_iter().find(|text| !text.is_empty()).unwrap_or(&self.cause);
         if !why.is_empty() {
             report.summary = Some(format!("{}: {why}", Kind::Dependency.label()));
             report.requote(&format!("{first} {why}"));

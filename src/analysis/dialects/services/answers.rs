@@ -45,6 +45,16 @@ pub(super) static SPEC: Spec = Spec {
         "HTTP Error ",
         "Response code ",
         "HTTP error",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "400 Bad Request",
+        "429 Too Many",
+        "500 Internal Server",
+        "502 Bad Gateway",
+        "503 Service",
+        "504 Gateway",
+        ": [429 ",
+        ": [50",
         "Error: 4",
         "Error: 5",
         "exceptions.",
@@ -288,7 +298,7 @@ fn summary(kind: Kind, line: &str, status: Option<u16>, code: &str, message: &st
         words.push_str(&format!("HTTP {status}"));
     }
     for part in [code, message] {
-        if !part.is_empty() && !words.ends_with(part) {
+        if !part.is_empty() && !words.contains(part) {
             words.push_str(if words.ends_with(": ") { "" } else { ": " });
             words.push_str(part);
         }
@@ -300,6 +310,9 @@ fn summary(kind: Kind, line: &str, status: Option<u16>, code: &str, message: &st
 /// `< HTTP/2 404`, `HTTP 404 Not Found`, `GET https://… 500`, `404 {…}`, `404 Not Found`.
 fn status_line(line: &str) -> Option<(u16, &str)> {
     let text = line.strip_prefix("< ").unwrap_or(line);
+    if text.starts_with('<') {
+        return titled(text);
+    }
     if let Some(rest) = text.strip_prefix("HTTP") {
         let rest = match rest.strip_prefix('/') {
             Some(version) => version.split_once(' ')?.1,
@@ -328,11 +341,33 @@ fn status_line(line: &str) -> Option<(u16, &str)> {
     let (status, rest) = three_digits(text)?;
     failing(u32::from(status))?;
     let rest = rest.strip_prefix(' ')?;
-    let known = ["Not Found", "page not found", "Unauthorized", "Forbidden", "Too Many Requests"]
-        .contains(&rest)
-        || ["Bad Request", "Bad Gateway", "Service Unavailable", "Gateway Timeout"].contains(&rest)
-        || ["Internal Server Error", "Service Temporarily Unavailable"].contains(&rest);
+    let known = REASONS.contains(&rest);
     (rest.starts_with("{\"") || rest.starts_with("{'") || known).then_some((status, rest))
+}
+
+/// What follows a status that stands alone on its line.
+const REASONS: [&str; 12] = [
+    "Bad Request",
+    "Unauthorized",
+    "Forbidden",
+    "Not Found",
+    "page not found",
+    "Request Timeout",
+    "Too Many Requests",
+    "Internal Server Error",
+    "Bad Gateway",
+    "Service Unavailable",
+    "Service Temporarily Unavailable",
+    "Gateway Timeout",
+];
+
+/// The title of a page that a server or proxy made for the failure: `<title>502 Bad Gateway</title>`.
+fn titled(line: &str) -> Option<(u16, &str)> {
+    let at = memchr::memmem::find(line.as_bytes(), b"<title>")?;
+    let (title, rest) = line.get(at + "<title>".len()..)?.split_once("</title>")?;
+    let (status, reason) = three_digits(title)?;
+    failing(u32::from(status))?;
+    REASONS.contains(&reason.trim_start()).then_some((status, rest))
 }
 
 /// A client's report of an answer.
@@ -408,6 +443,14 @@ fn words(line: &str) -> Option<Words<'_>> {
             || after.starts_with("{\"")
             || after.starts_with("{'");
         return told.then_some(Words { class, status, rest });
+    }
+    // Google's clients put the answer in brackets, after the address they asked.
+    let bracket = memchr::memmem::find(text.as_bytes(), b": [").map(|at| at + 3);
+    if let Some((status, rest)) = bracket.and_then(|at| three_digits(text.get(at..)?))
+        && failing(u32::from(status)).is_some()
+        && rest.starts_with(' ')
+    {
+        return Some(Words { class, status, rest });
     }
     LEADS.iter().find_map(|lead| {
         let text = text.strip_prefix(lead)?;

@@ -11,6 +11,7 @@
 //! With a stack trace below it is a runtime's, and left to that dialect.
 
 use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::dialects::phrases::cheerful;
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
 use crate::analysis::sample::Sample;
@@ -203,6 +204,7 @@ fn find(line: &str) -> Option<&'static str> {
     let found = FINDER.as_ref()?.find(line)?;
     let (before, after) = (&line[..found.start()], &line[found.end()..]);
     if CALM.iter().any(|calm| line.contains(calm))
+        || cheerful(line)
         || before.starts_with("Caused by")
         || before.starts_with("panic: ")
     {

@@ -71,8 +71,11 @@ pub(super) static WGET: Spec = Spec {
 };
 
 fn wget(sample: &Sample) -> bool {
-    (sample.has("awaiting response... ") || sample.has("Resolving ") || sample.has("wget: "))
-        && sample.lines().any(|line| wget_failure(line).is_some())
+    let own = sample.has("awaiting response... ") || sample.has("wget: ");
+    sample.lines().any(|line| {
+        let connecting = line.starts_with("Connecting to ") || line.starts_with("Resolving ");
+        (own || connecting) && wget_failure(line).is_some()
+    })
 }
 
 struct Wget;

@@ -32,7 +32,7 @@ fn recognises(sample: &Sample) -> bool {
 }
 
 /// Beginnings after `fatal: ` or `error: ` that are Git's own, whatever stands around them.
-const SENTENCES: [&str; 50] = [
+const SENTENCES: [&str; 47] = [
     "not a git repository",
     "not a valid object name",
     "Not a valid ",
@@ -65,9 +65,6 @@ const SENTENCES: [&str; 50] = [
     "src refspec ",
     "Your local changes to the following files would be overwritten",
     "The following untracked working tree files would be overwritten",
-    "Pulling is not possible because you have unmerged files",
-    "Merging is not possible because you have unmerged files",
-    "Committing is not possible because you have unmerged files",
     "cannot pull with rebase",
     "cannot rebase: ",
     "could not apply ",
@@ -83,6 +80,36 @@ const SENTENCES: [&str; 50] = [
     "protocol error: ",
     "No url found for submodule path",
     "loose object ",
+];
+
+/// Words within such sentences that only Git has.
+const WORDS: [&str; 26] = [
+    ".git/",
+    ".lock': File exists",
+    " is not possible because you have unmerged files",
+    "already used by worktree at",
+    "already checked out at",
+    "in a work tree",
+    "work tree dir",
+    "new index file",
+    "index-pack failed",
+    "smudge filter",
+    "MERGE_HEAD",
+    "rebase in progress",
+    "does not have any commits yet",
+    "early EOF",
+    "empty ident name",
+    "partial commit during a merge",
+    "does not appear to be a git repository",
+    "remote origin already exists",
+    "No such remote",
+    "invalid refspec",
+    "is outside repository",
+    "unresolved conflict",
+    "git-lfs",
+    "not in a git directory",
+    "unable to update url base from redirection",
+    "bad config line",
 ];
 
 #[derive(Default)]
@@ -190,8 +217,8 @@ impl Git {
         let file = text
             .split_once("Merge conflict in ")
             .map(|(_, file)| file)
-            .or_else(|| text.split_once(" deleted in ").map(|(file, _)| file))
             .or_else(|| text.split_once(" renamed to ").map(|(file, _)| file))
+            .or_else(|| text.split_once(" deleted in ").map(|(file, _)| file))
             .or_else(|| between(text, "directory in the way of ", " from "))
             .unwrap_or_default();
         self.conflicts += 1;
@@ -244,10 +271,8 @@ impl Git {
 
     fn fatal(&mut self, line: &str, report: &mut Report) {
         let text = &line["fatal: ".len()..];
-        let known = SENTENCES.iter().any(|start| text.starts_with(start))
-            || text.contains(".git/")
-            || text.contains(".lock': File exists");
-        if !known {
+        let tag = text.starts_with("tag '") && text.ends_with("' already exists");
+        if !known(text) && !tag {
             if self.doubtful.is_none() && !text.starts_with('[') {
                 self.doubtful = Some(line.to_owned());
             }
@@ -284,7 +309,7 @@ impl Git {
             self.quote(2, line, report);
             return;
         }
-        if !SENTENCES.iter().any(|start| text.starts_with(start)) {
+        if !known(text) {
             return;
         }
         self.listing = text.contains("would be overwritten");
@@ -311,6 +336,11 @@ impl Git {
             report.fix = rebase();
         }
     }
+}
+
+fn known(text: &str) -> bool {
+    SENTENCES.iter().any(|start| text.starts_with(start))
+        || WORDS.iter().any(|word| text.contains(word))
 }
 
 fn rebase() -> Option<Fix> {
