@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! black   would reformat /app/a.py
+//!         error: cannot parse: /app/b.py:1:4
 //!         error: cannot format /app/b.py: Cannot parse: 1:4: def f(
 //!         2 files would be reformatted, 1 file would fail to reformat.
 //! ruff    Would reformat: a.py
@@ -11,6 +12,8 @@
 //!         2 files would be reformatted, 1 file already formatted
 //! ruff    unformatted: File would be reformatted
 //!  --> a.py:2:1
+//! ruff    invalid-syntax: Expected ')', found newline
+//!  --> b.py:1:4
 //! ```
 
 use super::super::location::number;
@@ -27,6 +30,7 @@ pub(super) static SPEC: Spec = Spec {
         "would be reformatted",
         "unformatted: ",
         "error: cannot format ",
+        "error: cannot parse: ",
         "failed to reformat",
     ],
     recognises,
@@ -37,6 +41,7 @@ fn recognises(sample: &Sample) -> bool {
     sample.lines().any(|line| {
         unformatted(line).is_some()
             || line.starts_with("error: cannot format ")
+            || line.starts_with("error: cannot parse: ")
             || line.starts_with("unformatted: ")
             || total(line).is_some()
     })
@@ -47,6 +52,8 @@ struct Black {
     ruff: bool,
     /// A header of Ruff's whose file comes next.
     pending: bool,
+    /// Why that file cannot be parsed.
+    cause: Option<String>,
     stated: u64,
     broken: bool,
 }
@@ -63,6 +70,18 @@ impl Dialect for Black {
                 self.pending = false;
                 if let Some(place) = line.trim_ascii_start().strip_prefix("--> ") {
                     let file = file_of(place);
+                    if let Some(cause) = self.cause.take() {
+                        let message = format!("{cause} --> {place}");
+                        if !std::mem::replace(&mut self.broken, true) {
+                            report.requote(&message);
+                            report.suggestion = Some(format!("Correct this first: {message}"));
+                        }
+                        return report.problem(&Problem {
+                            message: &message,
+                            file,
+                            ..Problem::ERROR
+                        });
+                    }
                     let message = format!("unformatted: File would be reformatted --> {place}");
                     report.problem(&Problem { message: &message, file, ..Problem::ERROR });
                 }
@@ -76,6 +95,11 @@ impl Dialect for Black {
             b'u' if line.starts_with("unformatted: ") => {
                 self.ruff = true;
                 self.pending = true;
+            }
+            b'i' if line.starts_with("invalid-syntax: ") => {
+                self.ruff = true;
+                self.pending = true;
+                self.cause = Some(line.to_owned());
             }
             b'e' if line.starts_with("error: ") => self.broken(line, report),
             b'0'..=b'9' => {
@@ -107,7 +131,10 @@ impl Dialect for Black {
 impl Black {
     /// A source that could not be parsed: of what is told, that is the cause.
     fn broken(&mut self, line: &str, report: &mut Report) {
-        let rest = if let Some(rest) = line.strip_prefix("error: cannot format ") {
+        let rest = if let Some(rest) = line
+            .strip_prefix("error: cannot format ")
+            .or_else(|| line.strip_prefix("error: cannot parse: "))
+        {
             rest
         } else if let Some(rest) = line.strip_prefix("error: Failed to parse ") {
             self.ruff = true;

@@ -8,7 +8,7 @@
 //! ```
 //! It weighs less than any dialect that knows its tool.
 
-use super::common::{FirstWarning, code_length, in_brackets, is_rule};
+use super::common::{FirstWarning, code_length, in_brackets, in_parentheses, is_rule};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report, Severity};
@@ -43,7 +43,7 @@ impl Dialect for Annotations {
         if severity == Severity::Warning {
             self.warning.note(message, report);
         }
-        if title.starts_with("Ruff") {
+        if title.starts_with("Ruff ") || title.starts_with("ruff ") {
             report.tool = "ruff";
         }
         report.problem(&Problem { severity, code, message, file, line, column, ..Problem::ERROR });
@@ -95,6 +95,14 @@ fn code_of<'t>(title: &'t str, message: &'t str) -> (&'t str, &'t str) {
     }
     if title.contains(['/', '-']) && is_rule(title) {
         return (title, message);
+    }
+    // Stylelint ends in the address of the rule.
+    if let Some((text, link)) = message.rsplit_once(" - https://")
+        && let Some((_, code)) = link.rsplit_once('/')
+        && is_rule(code)
+    {
+        let text = text.trim_end_matches(" [maybe fixable]");
+        return (code, in_parentheses(text, is_rule).map_or(text, |(text, _)| text));
     }
     if let Some((code, text)) = message.split_once('[').and_then(|(_, rest)| rest.split_once("] "))
         && is_rule(code)

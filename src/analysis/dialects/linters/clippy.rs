@@ -71,7 +71,7 @@ impl Dialect for Clippy {
                     pending.detail(line.trim_ascii_start());
                 }
             }
-            _ => {}
+            _ => short(line, &mut self.warning, report),
         }
     }
 
@@ -110,7 +110,7 @@ impl Clippy {
         let Some((count, _)) = number(rest) else { return };
         self.suggestions += u64::from(count);
         if self.repair.is_empty() {
-            self.repair.push_str("cargo clippy --fix --all-targets --allow-dirty");
+            self.repair.push_str("cargo clippy --fix --allow-dirty");
         }
     }
 
@@ -154,6 +154,30 @@ impl Pending {
     }
 }
 
+/// `src/main.rs:3:8: warning: length comparison to zero: help: …`, with `--message-format short`. What
+/// the compiler itself refuses has its code between: `error[E0425]: …`.
+fn short(line: &str, warning: &mut FirstWarning, report: &mut Report) {
+    let Some(place) = colons(line).filter(|place| place.column > 0) else { return };
+    let (severity, message) = match place.rest.split_once(": ") {
+        Some(("error", message)) => (Severity::Error, message),
+        Some(("warning", message)) => (Severity::Warning, message),
+        _ => return,
+    };
+    match severity {
+        Severity::Error => report.quote(place.rest),
+        Severity::Warning => warning.note(place.rest, report),
+    }
+    let message = message.split(": help: ").next().unwrap_or(message);
+    report.problem(&Problem {
+        severity,
+        message,
+        file: place.file,
+        line: place.line,
+        column: place.column,
+        ..Problem::ERROR
+    });
+}
+
 /// `help: for further information visit https://rust-lang.github.io/rust-clippy/…#len_zero`
 fn linked(text: &str) -> Option<&str> {
     let (link, lint) =
@@ -190,6 +214,14 @@ mod tests {
         let found = analyze(&text, &Status::default(), None, 0);
         assert_eq!((found.tool, found.details.error_count), ("clippy", Some(1)));
         assert_eq!(found.details.errors_by_type["clippy::collapsible_if"], 1);
+    }
+
+    #[test]
+    fn the_short_format_has_places_and_no_lints() {
+        let text = "src/x.rs:4:8: warning: length comparison to zero: help: using `is_empty` is clearer\nwarning: `x` (lib) generated 1 warning (run `cargo clippy --fix --lib -p x` to apply 1 suggestion)\n";
+        let found = analyze(text, &Status::default(), None, 0);
+        assert_eq!((found.tool, found.details.warning_count), ("clippy", Some(1)));
+        assert_eq!(found.details.affected_files, ["src/x.rs"]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) fn is_rule(text: &str) -> bool {
 
 /// `message (rule)`, split; the rule must pass the test.
 pub(super) fn in_parentheses(text: &str, is_rule: fn(&str) -> bool) -> Option<(&str, &str)> {
-    let (message, rule) = text.strip_suffix(')')?.rsplit_once('(')?;
+    let (message, rule) = text.strip_suffix(')')?.rsplit_once(" (")?;
     (is_rule(rule) && !message.trim().is_empty()).then(|| (message.trim(), rule))
 }
 

@@ -6,12 +6,13 @@
 //! ```text
 //! compact   /app/a.js: line 1, col 25, Error - Strings must use doublequote. (quotes)
 //! unix      /app/a.js:2:16: 'parse' is not defined. [Error/no-undef]
+//! visual    /app/a.js(1,10): error semi : Missing semicolon.
 //! jshint    a.js: line 1, col 14, Missing semicolon.
 //! standard    /app/a.js:1:1: Extra semicolon. (semi)
 //! ```
 //! Both formats of ESLint end in `30 problems`.
 
-use super::super::location::{colons, number};
+use super::super::location::{colons, number, parentheses};
 use super::common::{FirstWarning, in_parentheses, is_rule};
 use super::stylish::fix_for;
 use crate::analysis::dialect::{Dialect, Spec};
@@ -23,6 +24,8 @@ pub(super) static SPEC: Spec = Spec {
     name: "eslint-lines",
     markers: &[
         ": line ",
+        ": error ",
+        ": warning ",
         " [Error",
         " [Warning",
         " [error]",
@@ -175,8 +178,26 @@ fn split(line: &str, standard: bool) -> Option<Found<'_>> {
         b']' => unix(line),
         b')' if standard && line.starts_with("  ") => of_standard(line),
         _ if line.starts_with(' ') => None,
-        _ => compact(line),
+        _ => compact(line).or_else(|| visual(line)),
     }
+}
+
+/// The `visualstudio` format: `/app/a.js(1,10): error semi : Missing semicolon.`
+fn visual(line: &str) -> Option<Found<'_>> {
+    let at = memchr::memmem::find(line.as_bytes(), b" : ")?;
+    let place = parentheses(line.get(..at + 1)?).filter(|place| place.column > 0)?;
+    let (level, rule) = place.rest.split_once(' ')?;
+    let severity = match level {
+        "error" => Severity::Error,
+        "warning" => Severity::Warning,
+        _ => return None,
+    };
+    let (message, rule) = (line[at + 3..].trim_start(), rule.trim());
+    // Compilers' codes are capitals and digits.
+    let own = (is_rule(rule) && rule.bytes().any(|byte| byte.is_ascii_lowercase()))
+        || (rule.is_empty() && message.starts_with("Parsing error: "));
+    let (file, line, column) = (place.file, place.line, place.column);
+    own.then_some(Found { tool: "eslint", severity, message, rule, file, line, column })
 }
 
 fn compact(line: &str) -> Option<Found<'_>> {
@@ -192,8 +213,10 @@ fn compact(line: &str) -> Option<Found<'_>> {
         ("stylelint", Severity::Error, text)
     } else if let Some(text) = rest.strip_prefix("warning - ") {
         ("stylelint", Severity::Warning, text)
-    } else {
+    } else if line[..at].contains('.') && !line[..at].contains(' ') {
         ("jshint", Severity::Error, rest)
+    } else {
+        return None;
     };
     let (message, rule) = in_parentheses(text, is_rule).unwrap_or((text, ""));
     Some(Found { tool, severity, message, rule, file: &line[..at], line: row, column })

@@ -6,9 +6,10 @@
 //! ./a/b.py:2:1: F401 'os' imported but unused
 //! 5     E302 expected 2 blank lines, found 1
 //! 29
+//! a/b.py:2: [F401] 'os' imported but unused        (--format=pylint)
 //! ```
 
-use super::super::location::{colons, number};
+use super::super::location::{Place, colons, number};
 use super::common::code_length;
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -18,7 +19,8 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "flake8",
     markers: &[
-        ": E", ": W", ": F", ": C9", ": B", ": D", ": N8", ": S", " E5", " E3", " W2", " F4", " F8",
+        ": E", ": W", ": F", ": C9", ": B", ": D", ": N8", ": S", ": [", " E5", " E3", " W2",
+        " F4", " F8",
     ],
     recognises,
     start: || Box::new(Flake8::default()),
@@ -112,7 +114,7 @@ fn tallied(line: &str) -> Option<(u32, &str, &str)> {
     Some((count, code, text.strip_prefix(' ')?))
 }
 
-type Found<'t> = (super::super::location::Place<'t>, &'t str, &'t str);
+pub(super) type Found<'t> = (Place<'t>, &'t str, &'t str);
 
 /// `path:2:1: F401 message`. Codes are one to three capitals and one to four digits
 /// (<https://flake8.pycqa.org/en/latest/glossary.html>).
@@ -121,10 +123,27 @@ fn split(line: &str) -> Option<Found<'_>> {
         return None;
     }
     let place = colons(line)?;
+    if place.column == 0 {
+        return bracketed(place);
+    }
     let length = code_length(place.rest, 4, 4)?;
     let (code, message) = place.rest.split_at(length);
     let message = message.strip_prefix(' ')?;
-    (place.column > 0 && code.len() > 2).then(|| (place, code, message.trim_start()))
+    let message = message.trim_start();
+    let python = |file: &str| {
+        let end = file.rsplit_once('.').map_or("", |(_, end)| end);
+        matches!(end, "py" | "pyi" | "pyx" | "ipynb") || matches!(file, "stdin" | "-")
+    };
+    // Plugins choose codes of their own, which other tools' words may look like.
+    (code.len() > 2 && (is_own(code, message) || python(place.file)))
+        .then_some((place, code, message))
+}
+
+/// `path:2: [F401] message`, the format `pylint` of flake8 and of ruff.
+pub(super) fn bracketed(place: Place<'_>) -> Option<Found<'_>> {
+    let (code, message) = place.rest.strip_prefix('[')?.split_once("] ")?;
+    let shaped = code_length(code, 7, 4).is_some_and(|length| length == code.len() && length > 2);
+    (shaped || code == "invalid-syntax").then_some((place, code, message))
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(super) static SPEC: Spec = Spec {
 #[derive(Default)]
 struct Generic {
     warning: FirstWarning,
+    /// All in sources of C and its kin: clang-tidy's, whose lines are a compiler's but for the rule.
+    tidy: bool,
 }
 
 impl Dialect for Generic {
@@ -36,6 +38,8 @@ impl Dialect for Generic {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some((place, severity, message, code)) = split(line) else { return };
+        let first = report.errors + report.warnings == 0;
+        self.tidy = (first || self.tidy) && is_c(place.file) && code.contains('-');
         if place.file.contains(".github/workflows") {
             report.tool = "actionlint";
         }
@@ -55,6 +59,10 @@ impl Dialect for Generic {
 
     fn finish(&mut self, report: &mut Report) {
         self.warning.quote(report);
+        if self.tidy {
+            report.tool = "clang-tidy";
+            report.rank = Rank::Build;
+        }
     }
 }
 
@@ -80,6 +88,11 @@ fn split(line: &str) -> Option<Found<'_>> {
         _ => (Severity::Error, message),
     };
     Some((place, severity, message, rule))
+}
+
+fn is_c(file: &str) -> bool {
+    let end = file.rsplit_once('.').map_or("", |(_, end)| end);
+    matches!(end, "c" | "cc" | "cpp" | "cxx" | "h" | "hh" | "hpp" | "hxx" | "m" | "mm")
 }
 
 /// A path with an extension and no blanks.
@@ -116,6 +129,13 @@ mod tests {
         let found = analyze(text, &Status::default(), None, 0);
         assert_eq!(found.kind.name(), "linter");
         assert_eq!(found.details.errors_by_type["force_cast"], 1);
+    }
+
+    #[test]
+    fn what_clang_tidy_finds_is_the_linter_s_and_not_the_compiler_s() {
+        let text = "src/a.cpp:7:9: warning: use nullptr [modernize-use-nullptr]\n    7 |   p = 0;\n      |       ^\n";
+        let found = analyze(text, &Status::default(), None, 0);
+        assert_eq!((found.tool, found.details.warning_count), ("clang-tidy", Some(1)));
     }
 
     #[test]

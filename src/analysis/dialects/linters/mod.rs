@@ -4,6 +4,7 @@ use crate::analysis::dialect::Spec;
 
 mod annotations;
 mod biome;
+mod checkstyle;
 mod clippy;
 mod commitlint;
 mod common;
@@ -53,6 +54,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &commitlint::SPEC,
     &phpcs::SPEC,
     &sqlfluff::SPEC,
+    &checkstyle::SPEC,
     &annotations::SPEC,
     &generic::SPEC,
 ];

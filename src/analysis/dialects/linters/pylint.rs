@@ -1,15 +1,16 @@
-//! Pylint's `text` and `parseable` formats
+//! Pylint's `text`, `parseable` and `msvs` formats
 //! (<https://pylint.readthedocs.io/en/stable/user_guide/usage/output.html>).
 //!
 //! ```text
 //! ************* Module a.b
 //! a/b.py:1:0: C0114: Missing module docstring (missing-module-docstring)
 //! a/b.py:1: [C0114(missing-module-docstring), f] Missing module docstring
+//! a/b.py(1): [C0114(missing-module-docstring)f] Missing module docstring
 //!
 //! Your code has been rated at 1.86/10
 //! ```
 
-use super::super::location::{Place, colons};
+use super::super::location::{Place, colons, parentheses};
 use super::common::{code_length, in_parentheses, is_rule};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
@@ -75,9 +76,13 @@ fn split(line: &str) -> Option<Message<'_>> {
     if line.as_bytes().first().is_none_or(|first| matches!(first, b' ' | b'*')) {
         return None;
     }
-    let place = colons(line)?;
+    let place = match line.starts_with(':') {
+        true => return None,
+        false => colons(line).or_else(|| parentheses(line))?,
+    };
     if let Some(rest) = place.rest.strip_prefix('[') {
-        let (head, text) = rest.split_once("] ")?;
+        let (head, text) = rest.split_once(']')?;
+        let text = text.trim_start();
         let length = length_of_code(head)?;
         let (code, rest) = head.split_at(length);
         let rule = rest.strip_prefix('(')?.split(')').next()?;

@@ -17,6 +17,7 @@ use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Problem, Rank, Report};
 use crate::analysis::sample::Sample;
+use memchr::memmem;
 
 pub(super) static SPEC: Spec = Spec {
     name: "ruff",
@@ -28,7 +29,14 @@ pub(super) static SPEC: Spec = Spec {
         " fixable with ",
         "\nFound ",
         "invalid-syntax: ",
-        "imported but unused",
+        // Of cut texts, which have no total: messages met most.
+        ": [F",
+        ": [E",
+        "` imported but unused",
+        "Local variable `",
+        "Undefined name `",
+        "Import block is un-sorted",
+        "Line too long (",
         "assigned to but never used",
     ],
     recognises,
@@ -36,6 +44,10 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 fn recognises(sample: &Sample) -> bool {
+    // Its formatter, which says the same of sources it cannot parse, is another dialect's.
+    if sample.has_line_starting("unformatted: ") && !sample.has_line_starting("Found ") {
+        return false;
+    }
     let marked = sample.has("[*] ") || sample.has("fixable with") || sample.has("invalid-syntax: ");
     let mut previous_code = false;
     let mut backticks = false;
@@ -52,6 +64,13 @@ fn recognises(sample: &Sample) -> bool {
         }
         if tallied(line).is_some() {
             return true;
+        }
+        if let Some((_, code, message)) = bracketed(line) {
+            if flake8::is_own(code, message) {
+                return false;
+            }
+            backticks |= message.contains('`');
+            continue;
         }
         let Some((_, _, rest)) = concise(line) else { continue };
         if split_code(rest).is_some_and(|(code, message)| flake8::is_own(code, message)) {
@@ -106,6 +125,10 @@ impl Dialect for Ruff {
             _ => {
                 if let Some((file, place, rest)) = concise(line) {
                     problem(rest, file, place, report);
+                } else if let Some((place, code, message)) = bracketed(line) {
+                    let mark = if code.contains('-') { ": " } else { " " };
+                    let text = format!("{code}{mark}{message}");
+                    problem(&text, place.file, (place.line, 0), report);
                 } else if let Some(file) = line.strip_suffix(':')
                     && !file.contains(": ")
                 {
@@ -222,6 +245,14 @@ fn statistics(line: &str, report: &mut Report) {
     report.quote(&format!("{code} {text}"));
     let problem = Problem { code, rule, message: text, fixable, ..Problem::ERROR };
     report.tally(&problem, u64::from(count));
+}
+
+/// `path:1: [F401] rest`.
+fn bracketed(line: &str) -> Option<flake8::Found<'_>> {
+    if memmem::find(line.as_bytes(), b": [").is_none() || line.starts_with([' ', ':']) {
+        return None;
+    }
+    colons(line).filter(|place| place.column == 0).and_then(flake8::bracketed)
 }
 
 /// `  1:8 F401 rest`.

@@ -74,9 +74,18 @@ pub(super) fn row(line: &str) -> Option<Row<'_>> {
 /// `message  rule`, or a message alone.
 pub(super) fn split_rule(text: &str) -> (&str, &str) {
     match text.rsplit_once("  ") {
-        Some((message, rule)) if is_rule(rule) => (message.trim_ascii_end(), rule),
+        Some((message, rule)) if is_rule(rule) || is_rule_of_plugin(rule) => {
+            (message.trim_ascii_end(), rule)
+        }
         _ => (text, ""),
     }
+}
+
+/// `eslint(no-var)`, as oxlint names rules in the same table.
+fn is_rule_of_plugin(text: &str) -> bool {
+    text.strip_suffix(')')
+        .and_then(|text| text.split_once('('))
+        .is_some_and(|(plugin, rule)| is_rule(plugin) && is_rule(rule))
 }
 
 fn eslint_cells(rest: &str) -> Option<Cells<'_>> {
@@ -130,6 +139,10 @@ impl Stylish {
     fn problem(&mut self, row: &Row<'_>, report: &mut Report) -> bool {
         let Some(Cells { severity, message, rule }) = (self.cells)(row.rest) else { return false };
         self.rows = true;
+        if rule.ends_with(')') {
+            self.tool = "oxlint";
+            report.tool = self.tool;
+        }
         if severity == Severity::Warning {
             self.warning.note(message, report);
         }
@@ -224,7 +237,7 @@ impl Dialect for Stylish {
         // Of a text that was cut the tool's own numbers are the greater.
         report.errors = report.errors.max(self.stated.0);
         report.warnings = report.warnings.max(self.stated.1);
-        if report.stated_fixable.is_some_and(|count| count > 0) {
+        if report.stated_fixable.is_some_and(|count| count > 0) && self.tool != "oxlint" {
             report.fix = Some(fix_for(self.tool, report.files()));
         }
     }
