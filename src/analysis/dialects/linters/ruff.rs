@@ -34,7 +34,6 @@ pub(super) static SPEC: Spec = Spec {
         // Of cut texts, which have no total: messages met most.
         ": [F",
         ": [E",
-        "Local variable `",
         "Undefined name `",
         "Import block is un-sorted",
         "Line too long (",
