@@ -19,7 +19,10 @@ use crate::analysis::sample::Sample;
 pub(super) static TY: Spec = Spec {
     name: "ty",
     markers: &["error[", "warning["],
-    recognises: |sample: &Sample| sample.lines().any(|line| ty(line).is_some()),
+    // Deno's linter draws the same heading; it links to its documentation below each.
+    recognises: |sample: &Sample| {
+        !sample.has("docs.deno.com/") && sample.lines().any(|line| ty(line).is_some())
+    },
     start: || Box::new(Reader::new("ty", ty)),
 };
 
