@@ -25,18 +25,33 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "http",
     markers: &[
-        "HTTP/",
-        "HTTP ",
-        "\"error\"",
-        "'error'",
-        "\"errors\"",
-        "\"statusCode\"",
-        "\"status\"",
+        "HTTP/1.",
+        "HTTP/2 ",
+        "HTTP/3 ",
+        "HTTP 4",
+        "HTTP 5",
+        "GET http",
+        "POST http",
+        "PUT http",
+        "PATCH http",
+        "DELETE http",
+        "HEAD http",
+        "\"error\":",
+        "\"error\" :",
+        "'error':",
+        "\"errors\":",
+        "\"statusCode\":",
+        "\"status\":4",
+        "\"status\":5",
+        "\"status\": 4",
+        "\"status\": 5",
+        "\"code\":4",
+        "\"code\":5",
+        "\"object\":\"error\"",
+        "\"object\": \"error\"",
         "\"documentation_url\"",
         "\"__type\"",
-        "\"detail\"",
-        "\"message\"",
-        "status code",
+        "with status code ",
         "rror code: ",
         " Client Error: ",
         " Server Error: ",
@@ -45,22 +60,35 @@ pub(super) static SPEC: Spec = Spec {
         "HTTP Error ",
         "Response code ",
         "HTTP error",
+        "Error: 4",
+        "Error: 5",
+        "api_core.exceptions.",
+        "RateLimitError: ",
+        "AuthenticationError: ",
+        "PermissionDeniedError: ",
+        "ThrottlingException: ",
+        "TooManyRequestsException: ",
+        "AccessDeniedException: ",
+        "WindowExceededError: ",
+        "APIConnection",
+        "APITimeoutError: ",
+        "ServiceUnavailableError: ",
+        "OverloadedError: ",
+        "404 Not Found",
+        "404 page not found",
         "401 Unauthorized",
         "403 Forbidden",
         "400 Bad Request",
+        "408 Request Timeout",
         "429 Too Many",
         "500 Internal Server",
         "502 Bad Gateway",
         "503 Service",
         "504 Gateway",
-        ": [429 ",
-        ": [50",
-        "Error: 4",
-        "Error: 5",
-        "exceptions.",
-        " 404 Not Found",
-        "http://",
-        "https://",
+        ": [4",
+        ": [5",
+        "HTTP status ",
+        "status code: ",
     ],
     recognises,
     start: || Box::new(Answers::default()),
@@ -113,7 +141,7 @@ impl Dialect for Answers {
             b'{' => self.body(line, line, at),
             b'd' if line.starts_with("data: {") => self.body(&line[6..], &line[6..], at),
             b' ' => self.indented(line),
-            b'<' | b'H' | b'G' | b'P' | b'D' | b'4' | b'5' => self.status_or_words(line, at),
+            b'<' | b'H' | b'G' | b'P' | b'D' | b'4' | b'5' | b'[' => self.status_or_words(line, at),
             b'r' | b'R' => match retry_header(line) {
                 Some(wait) => self.wait_ms = Some(wait),
                 None => self.words(line, at),
@@ -324,6 +352,14 @@ fn status_line(line: &str) -> Option<(u16, &str)> {
             reason.is_empty() || reason.starts_with(|next: char| next.is_ascii_alphabetic());
         return (plain || reason.starts_with('{')).then_some((status, reason));
     }
+    // `[503 Service Unavailable] The model is overloaded.`
+    if let Some((status, rest)) = text.strip_prefix('[').and_then(three_digits)
+        && failing(u32::from(status)).is_some()
+        && let Some((reason, rest)) = rest.split_once(']')
+        && REASONS.contains(&reason.trim_start())
+    {
+        return Some((status, rest));
+    }
     const METHODS: [&str; 6] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD "];
     if let Some(method) = METHODS.iter().find(|method| text.starts_with(**method)) {
         let rest = &text[method.len()..];
@@ -333,9 +369,12 @@ fn status_line(line: &str) -> Option<(u16, &str)> {
         let (_, rest) = rest.split_once(' ')?;
         let (status, rest) = three_digits(rest)?;
         let reason = rest.trim_start();
+        // A reason phrase is a few words; what goes on after it is a log's.
         let plain = reason.is_empty()
             || reason.starts_with('(')
-            || reason.starts_with(|next: char| next.is_ascii_uppercase());
+            || reason.starts_with(|next: char| next.is_ascii_uppercase())
+                && reason.split_whitespace().count() <= 4
+                && !reason.contains("etry");
         return plain.then_some((status, reason));
     }
     let (status, rest) = three_digits(text)?;
@@ -423,7 +462,7 @@ fn words(line: &str) -> Option<Words<'_>> {
     if line.len() > 8192
         || (memchr::memmem::find(bytes, b"rror").is_none()
             && !line.starts_with("Request failed with status code ")
-            && memchr::memmem::find(bytes, b".exceptions.").is_none())
+            && memchr::memmem::find(bytes, b"xception").is_none())
     {
         return None;
     }
@@ -444,6 +483,9 @@ fn words(line: &str) -> Option<Words<'_>> {
             || after.starts_with("{'");
         return told.then_some(Words { class, status, rest });
     }
+    if let Some(status) = status_of_class(class) {
+        return Some(Words { class, status, rest: text });
+    }
     // Google's clients put the answer in brackets, after the address they asked.
     let bracket = memchr::memmem::find(text.as_bytes(), b": [").map(|at| at + 3);
     if let Some((status, rest)) = bracket.and_then(|at| three_digits(text.get(at..)?))
@@ -461,6 +503,20 @@ fn words(line: &str) -> Option<Words<'_>> {
         failing(u32::from(status))?;
         Some(Words { class, status, rest })
     })
+}
+
+/// The status for which clients have a class of its own, where they leave it out of the message
+/// (OpenAI's and Anthropic's for connections, LiteLLM's, AWS's).
+fn status_of_class(class: &str) -> Option<u16> {
+    match class.rsplit('.').next().unwrap_or(class) {
+        "RateLimitError" | "ThrottlingException" | "TooManyRequestsException" => Some(429),
+        "AuthenticationError" => Some(401),
+        "PermissionDeniedError" | "AccessDeniedException" => Some(403),
+        "ContextWindowExceededError" => Some(413),
+        "APIConnectionError" | "APIConnectionTimeoutError" | "APITimeoutError" => Some(504),
+        "ServiceUnavailableError" | "OverloadedError" => Some(503),
+        _ => None,
+    }
 }
 
 /// `Error`, `openai.RateLimitError`, `google.api_core.exceptions.NotFound`.

@@ -18,7 +18,27 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "git",
-    markers: &["fatal: ", "CONFLICT (", " ! [re", "error: ", "ERROR: Repository not found"],
+    markers: &[
+        "fatal: ",
+        "CONFLICT (",
+        " ! [re",
+        "ERROR: Repository not found",
+        "error: pathspec '",
+        "error: failed to push",
+        "error: Your local changes",
+        "error: The following untracked",
+        "because you have unmerged",
+        "error: cannot pull with rebase",
+        "error: cannot rebase",
+        "error: could not apply ",
+        "error: patch failed: ",
+        "patch does not apply",
+        "error: src refspec ",
+        "error: RPC failed",
+        "error: cannot lock ref",
+        "error: gpg failed",
+        "error: You have not concluded",
+    ],
     recognises,
     start: || Box::new(Git::default()),
 };
