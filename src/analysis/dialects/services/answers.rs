@@ -122,6 +122,8 @@ struct Answers {
     traceback_at: u64,
     frame: String,
     errno: String,
+    /// Within what a test printed: Vitest shows it for tests that pass as well.
+    printed: bool,
 }
 
 impl Dialect for Answers {
@@ -134,7 +136,16 @@ impl Dialect for Answers {
             self.body_line(line, report.line_number());
             return;
         }
-        let Some(first) = line.as_bytes().first() else { return };
+        let Some(first) = line.as_bytes().first() else {
+            self.printed = false;
+            return;
+        };
+        if *first == b's' && (line.starts_with("stderr | ") || line.starts_with("stdout | ")) {
+            self.printed = true;
+        }
+        if self.printed {
+            return;
+        }
         let at = report.line_number();
         match first {
             b'{' => self.body(line, line, at),

@@ -157,6 +157,8 @@ struct Peers {
     pending: Option<(String, &'static str, u64)>,
     /// A runtime tells the failure better.
     traceback: bool,
+    /// Within what a test printed: Vitest shows it for tests that pass as well.
+    printed: bool,
 }
 
 impl Dialect for Peers {
@@ -177,7 +179,16 @@ impl Dialect for Peers {
                 return;
             }
         }
-        let Some(first) = line.as_bytes().first() else { return };
+        let Some(first) = line.as_bytes().first() else {
+            self.printed = false;
+            return;
+        };
+        if *first == b's' && (line.starts_with("stderr | ") || line.starts_with("stdout | ")) {
+            self.printed = true;
+        }
+        if self.printed {
+            return;
+        }
         if matches!(first, b' ' | b'\t' | b'-' | b'+' | b'*' | b'#' | b'>' | b'|' | b'{') {
             return;
         }

@@ -68,6 +68,9 @@ struct Git {
     listing: bool,
     /// The command Git names comes indented.
     upstream: bool,
+    /// Lines since Git said that it is in no repository.
+    since: u32,
+    bare: bool,
 }
 
 impl Dialect for Git {
@@ -86,6 +89,9 @@ impl Dialect for Git {
                 return;
             }
             self.listing = false;
+        }
+        if self.bare {
+            self.since = self.since.saturating_add(1);
         }
         match first {
             b'C' if line.starts_with("CONFLICT (") => self.conflict(line, report),
@@ -125,6 +131,10 @@ impl Dialect for Git {
             && let Some(line) = self.doubtful.take()
         {
             self.quote(2, &line, report);
+        }
+        // Tools ask Git for a version and go on without one: what comes later is more likely the cause.
+        if self.bare && self.since > 5 && self.weight == 2 {
+            report.rank = Rank::Wrapper;
         }
         if self.conflicts > 0 {
             report.stated = Some(self.conflicts);
@@ -229,6 +239,7 @@ impl Git {
             return;
         }
         if self.weight < 2 {
+            self.bare = text.starts_with("not a git repository");
             report.kind = kind_of(text);
             report.fix = fix_of(text).or_else(|| report.fix.take());
             self.upstream = text.starts_with("The current branch ");
