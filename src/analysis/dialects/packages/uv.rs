@@ -17,11 +17,12 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "uv",
     markers: &[
-        "  × ",
-        "uv.lock",
+        "× No solution found",
+        "× Failed to ",
+        "`uv.lock`",
         "error: Failed to ",
         "error: Request failed",
-        "`pyproject.toml`",
+        "error: No `pyproject.toml`",
         "error: No virtual environment",
     ],
     recognises,

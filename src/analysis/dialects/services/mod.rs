@@ -9,6 +9,7 @@ mod meaning;
 mod peers;
 mod status;
 mod transfers;
+mod words;
 
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[
