@@ -100,6 +100,30 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words).ok()
 });
 
+/// Statements that all is well, in lower case. No summary of a command that failed may have one, not
+/// even in a quotation.
+const CLAIMS: [&str; 12] = [
+    "all checks passed",
+    "all tests passed",
+    "tests passed",
+    "no issues found",
+    "no problems",
+    "no errors",
+    " 0 errors",
+    "all done",
+    "all good",
+    "build succeeded",
+    "completed successfully",
+    "success:",
+];
+
+/// Whether a text claims that all is well.
+#[must_use]
+pub fn claims_success(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    CLAIMS.iter().any(|claim| lower.contains(claim))
+}
+
 impl Watch {
     /// Looks at one part's sample; `first` when it is the text's first.
     pub fn sample(&mut self, sample: &Sample, first: bool) {
@@ -151,7 +175,7 @@ fn points(line: &str, best: u32) -> u32 {
     if points == 0 || points + 3 * MAX_PARTS <= best {
         return 0;
     }
-    if SUCCESS.iter().any(|success| line.contains(success)) {
+    if SUCCESS.iter().any(|success| line.contains(success)) || claims_success(line) {
         return 0;
     }
     let calm = CALM.iter().any(|calm| line.contains(calm));
