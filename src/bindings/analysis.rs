@@ -11,7 +11,7 @@ use crate::analysis::status::Status;
 use crate::analysis::worker::{Job, Refusal, Worker};
 use crate::platform::clock::SystemClock;
 use crate::platform::filesystem::RealFileSystem;
-use crate::telemetry::failure::system_name;
+use crate::platform::system_error::system_name;
 use napi::bindgen_prelude::{Buffer, Function, Latin1String, Utf16String};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Error, Result};
