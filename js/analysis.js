@@ -25,6 +25,8 @@ const TROUBLE_EVERY_MS = 1000
 /** Who waits for an answer, by token. @type {Map<number, Waiter>} */
 const waiting = new Map()
 let lastToken = 0
+/** Whether the core has its tables of words, which take milliseconds to make: the first text is none for this thread. */
+let warm = false
 let listening = false
 
 /** @param {Event} event */
@@ -118,8 +120,11 @@ class ErrorAnalysisWorker {
     let json
     if (typeof text === 'string') {
       // Storing touches the disk: never on this thread.
-      if (size <= INLINE && this.#config.rawStore === undefined) json = native().analysisInline(this.#analyzer, text, request)
-      else ({ json } = await answered((token) => submit(this.#analyzer, token, text, request)))
+      if (warm && size <= INLINE && this.#config.rawStore === undefined) json = native().analysisInline(this.#analyzer, text, request)
+      else {
+        ;({ json } = await answered((token) => submit(this.#analyzer, token, text, request)))
+        warm = true
+      }
     } else {
       const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
       ;({ json } = await answered((token) => native().analysisSubmitBytes(this.#analyzer, token, bytes, request)))

@@ -50,7 +50,7 @@ static MARKERS: LazyLock<Option<Markers>> = LazyLock::new(|| {
         }
     }
     let automaton = AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .match_kind(MatchKind::Standard)
         .build(texts)
         .ok()?;
