@@ -14,6 +14,7 @@ mod googletest;
 mod gradle_test;
 mod jasmine;
 mod jest;
+mod junit_xml;
 mod minitest;
 mod mocha;
 mod nextest;
@@ -27,6 +28,7 @@ mod statement;
 mod surefire;
 mod tap;
 mod unittest;
+mod uvu;
 mod vitest;
 mod xctest;
 
@@ -57,6 +59,8 @@ pub(super) static SPECS: &[&Spec] = &[
     &exunit::SPEC,
     &xctest::SPEC,
     &statement::SPEC,
+    &junit_xml::SPEC,
+    &uvu::SPEC,
 ];
 
 #[cfg(test)]
