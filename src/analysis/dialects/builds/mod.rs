@@ -15,6 +15,7 @@ mod esbuild;
 mod gnu;
 mod golang;
 mod gradle;
+mod haskell;
 mod infrastructure;
 mod javac;
 mod jvm;
@@ -38,6 +39,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &javac::SPEC,
     &jvm::SPEC,
     &golang::SPEC,
+    &haskell::SPEC,
     &msbuild::SPEC,
     &esbuild::SPEC,
     &webpack::SPEC,

@@ -96,6 +96,7 @@ const ALONE: &[(&str, Kind)] = &[
     ("aborterror", Kind::Cancelled),
     ("was cancelled", Kind::Cancelled),
     ("was canceled", Kind::Cancelled),
+    ("the operation was canceled", Kind::Cancelled),
     ("operation cancelled", Kind::Cancelled),
     ("operation canceled", Kind::Cancelled),
     ("timed out", Kind::Timeout),

@@ -8,6 +8,7 @@ mod clients;
 mod meaning;
 mod peers;
 mod status;
+mod runners;
 mod transfers;
 
 /// In the order of the registry.
@@ -21,6 +22,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &clients::CLOUD,
     &answers::SPEC,
     &peers::SPEC,
+    &runners::SPEC,
 ];
 
 #[cfg(test)]

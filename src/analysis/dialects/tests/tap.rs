@@ -114,6 +114,7 @@ impl Tap {
         let Some(name) = point(text) else { return };
         // Subtests in braces follow it.
         if name.ends_with(" {") {
+            self.failed_at = None;
             return;
         }
         let name = name.split_once(" # time=").map_or(name, |(name, _)| name);
