@@ -136,7 +136,7 @@ fn library(line: &str) -> Option<(Place<'_>, &str)> {
     memchr::memmem::find(line.as_bytes(), b": ERROR: ")?;
     let place = colons(line)?;
     let message = place.rest.strip_prefix("ERROR: ")?;
-    (place.column > 0 || place.line > 0).then_some((place, message))
+    (place.column > 0).then_some((place, message))
 }
 
 fn header(line: &str) -> Option<(Severity, &str)> {

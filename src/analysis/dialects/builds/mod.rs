@@ -19,6 +19,7 @@ mod haskell;
 mod infrastructure;
 mod javac;
 mod jvm;
+mod languages;
 mod linker;
 mod make;
 mod maven;
@@ -40,6 +41,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &jvm::SPEC,
     &golang::SPEC,
     &haskell::SPEC,
+    &languages::SPEC,
     &msbuild::SPEC,
     &esbuild::SPEC,
     &webpack::SPEC,

@@ -47,6 +47,8 @@ const PHRASES: &[(&str, Kind)] = &[
     ("failure in name resolution", Kind::NetworkError),
     ("failed to lookup address", Kind::NetworkError),
     ("address already in use", Kind::NetworkError),
+    ("is already in use", Kind::NetworkError),
+    ("was already in use", Kind::NetworkError),
     ("self-signed certificate", Kind::NetworkError),
     ("self signed certificate", Kind::NetworkError),
     ("certificate has expired", Kind::NetworkError),

@@ -2,6 +2,7 @@
 
 use crate::analysis::dialect::Spec;
 
+mod acceptance;
 mod ava;
 mod bun_test;
 mod cargo_test;
@@ -60,6 +61,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &xctest::SPEC,
     &statement::SPEC,
     &junit_xml::SPEC,
+    &acceptance::SPEC,
     &uvu::SPEC,
 ];
 
