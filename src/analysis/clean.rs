@@ -34,6 +34,8 @@ pub enum Prefix {
     BuildKit,
     /// `name:task: ` (Turborepo, Nx).
     Task,
+    /// `packages/name task: `, and `packages/name task$ ` before the command (pnpm, recursive).
+    Recursive,
 }
 
 /// Lines that decide whether there is a prefix.
@@ -54,19 +56,25 @@ impl Cleaner {
         if lines.is_empty() {
             return;
         }
-        const ALL: [Prefix; 6] = [
+        const ALL: [Prefix; 7] = [
             Prefix::Time,
             Prefix::Clock,
             Prefix::BuildKit,
             Prefix::Bar,
             Prefix::Bracket,
             Prefix::Task,
+            Prefix::Recursive,
         ];
         self.prefix = ALL.into_iter().find(|prefix| {
             let with = lines.iter().filter(|line| prefix.strip(line).is_some()).count();
             // Time stamps are unmistakable; names before lines must be on all but a few.
             match prefix {
                 Prefix::Time | Prefix::Clock | Prefix::BuildKit => with * 2 > lines.len(),
+                // What these say themselves stands before and after what they run.
+                Prefix::Task | Prefix::Recursive if prefix.is_told(&lines) => {
+                    with * 2 > lines.len() && prefix.fits(&lines)
+                }
+                Prefix::Recursive => false,
                 _ => lines.len() >= 4 && with * 10 >= lines.len() * 9 && prefix.fits(&lines),
             }
         });
@@ -278,7 +286,34 @@ impl Prefix {
                     && !package.contains('.');
                 shaped.then_some(rest)
             }
+            Prefix::Recursive => {
+                let end = line.find([':', '$']).unwrap_or(line.len());
+                if !is_package_task(&line[..end]) {
+                    return None;
+                }
+                let rest = line.get(end + 1..)?;
+                if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }
+            }
         }
+    }
+
+    /// Whether the runner that puts this before lines speaks itself: Turborepo of its scope and its tasks,
+    /// pnpm of the commands it begins.
+    fn is_told(self, lines: &[Cow<'_, str>]) -> bool {
+        let told = |line: &str| match self {
+            Prefix::Task => {
+                let text = line.trim_start();
+                text.starts_with("\u{2022} Packages in scope: ")
+                    || text.starts_with("\u{2022} Running ")
+                    || text.starts_with("ERROR  run failed: ")
+                    || text.starts_with("Tasks: ") && text.ends_with(" total")
+            }
+            Prefix::Recursive => {
+                line.split_once("$ ").is_some_and(|(head, _)| is_package_task(head))
+            }
+            _ => false,
+        };
+        lines.iter().any(|line| told(line))
     }
 
     /// Whether what the lines have before them looks like a runner's doing: few names, each often.
@@ -294,6 +329,18 @@ impl Prefix {
         let levels = ["[INFO]", "[ERROR]", "[WARNING]", "[WARN]", "[error]", "[warn]", "[vite]"];
         names.len() * 3 <= all && !names.iter().any(|name| levels.contains(&name.trim()))
     }
+}
+
+/// `packages/core lint`: a directory and a script's name.
+fn is_package_task(head: &str) -> bool {
+    let word = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@/-_.:".contains(&byte))
+    };
+    head.len() <= 120
+        && head.split_once(' ').is_some_and(|(path, task)| {
+            word(path) && word(task) && (path == "." || path.contains('/') || path.len() > 2)
+        })
 }
 
 fn digits(text: &str, count: usize) -> Option<&str> {
@@ -336,6 +383,14 @@ mod tests {
         let mut cleaner = Cleaner::default();
         cleaner.learn(text.split('\n'));
         text.split('\n').map(|line| cleaner.clean(line).into_owned()).collect()
+    }
+
+    #[test]
+    fn monorepos_runners_names_go_though_they_speak_themselves() {
+        let text = "\u{2022} Packages in scope: web\nweb:lint: a\nweb:lint: b\nweb:lint: \n ERROR  run failed: x";
+        assert_eq!(cleaned(text)[1..4], ["a", "b", ""]);
+        let text = "Scope: 2 of 3\npackages/a lint$ eslint .\npackages/a lint: x\npackages/a lint: y: z\npackages/a lint: Failed";
+        assert_eq!(cleaned(text)[1..], ["eslint .", "x", "y: z", "Failed"]);
     }
 
     #[test]

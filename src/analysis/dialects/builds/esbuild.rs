@@ -120,7 +120,14 @@ impl Esbuild {
                 self.fault = Some(message.to_owned());
             }
         }
-        count(&Problem { severity, message, file, line, column, ..Problem::ERROR }, report);
+        // Angular's compiler puts TypeScript's code in front.
+        let code = message.split_once(": ").map_or("", |(code, _)| code);
+        let typescript = code.strip_prefix("TS").or_else(|| code.strip_prefix("NG"));
+        let numbered = typescript.is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+        });
+        let code = if numbered { code } else { "" };
+        count(&Problem { severity, code, message, file, line, column, ..Problem::ERROR }, report);
     }
 }
 
@@ -129,7 +136,7 @@ fn library(line: &str) -> Option<(Place<'_>, &str)> {
     memchr::memmem::find(line.as_bytes(), b": ERROR: ")?;
     let place = colons(line)?;
     let message = place.rest.strip_prefix("ERROR: ")?;
-    (place.column > 0 || place.line > 0).then_some((place, message))
+    (place.column > 0).then_some((place, message))
 }
 
 fn header(line: &str) -> Option<(Severity, &str)> {

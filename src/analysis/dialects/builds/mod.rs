@@ -15,9 +15,11 @@ mod esbuild;
 mod gnu;
 mod golang;
 mod gradle;
+mod haskell;
 mod infrastructure;
 mod javac;
 mod jvm;
+mod languages;
 mod linker;
 mod make;
 mod maven;
@@ -38,6 +40,8 @@ pub(super) static SPECS: &[&Spec] = &[
     &javac::SPEC,
     &jvm::SPEC,
     &golang::SPEC,
+    &haskell::SPEC,
+    &languages::SPEC,
     &msbuild::SPEC,
     &esbuild::SPEC,
     &webpack::SPEC,

@@ -40,6 +40,8 @@ struct Webpack {
     message: String,
     missing: Missing,
     stated: Option<u64>,
+    /// The configuration is invalid; the next entry tells why.
+    invalid: bool,
 }
 
 impl Dialect for Webpack {
@@ -59,8 +61,17 @@ impl Dialect for Webpack {
             }
             Some(b'[') => {
                 if let Some(said) = configuration(line) {
+                    self.invalid = said.starts_with("Invalid ");
                     report.problem(&Problem { message: said, ..Problem::ERROR });
                 }
+            }
+            // What of the configuration is wrong, and where.
+            Some(b' ') if self.invalid && line.starts_with(" - ") => {
+                self.invalid = false;
+                let first = report.first.clone().unwrap_or_default();
+                let detail = line.trim_start_matches([' ', '-']);
+                report.summary = Some(format!("Build failed: {detail}"));
+                report.requote(&format!("{detail} ({first})"));
             }
             // Of several compilers each states its own.
             Some(_) => {
@@ -166,7 +177,8 @@ fn located(place: &str) -> (&str, u32, u32) {
 
 /// `[webpack-cli] Error: …`, `[webpack-cli] Failed to load '…' config`
 fn configuration(line: &str) -> Option<&str> {
-    let said = line.strip_prefix("[webpack-cli] ")?;
+    // Version 6 marks what failed.
+    let said = line.strip_prefix("[webpack-cli] ")?.trim_start_matches(['\u{2716}', ' ']);
     let failed = said.contains("rror") || said.starts_with("Failed") || said.starts_with("Invalid");
     failed.then_some(said)
 }

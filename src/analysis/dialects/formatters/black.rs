@@ -10,6 +10,8 @@
 //! ruff    Would reformat: a.py
 //!         error: Failed to parse b.py:1:4: Expected ')', found newline
 //!         2 files would be reformatted, 1 file already formatted
+//! both    --- a.py\t2024-01-01 10:00:00.123456+00:00       (--diff; Ruff's without the time)
+//!         +++ a.py\t2024-01-01 10:00:01.123456+00:00
 //! ruff    unformatted: File would be reformatted
 //!  --> a.py:2:1
 //! ruff    invalid-syntax: Expected ')', found newline
@@ -32,6 +34,7 @@ pub(super) static SPEC: Spec = Spec {
         "error: cannot format ",
         "error: cannot parse: ",
         "failed to reformat",
+        "+00:00",
     ],
     recognises,
     start: || Box::new(Black::default()),
@@ -44,6 +47,7 @@ fn recognises(sample: &Sample) -> bool {
             || line.starts_with("error: cannot parse: ")
             || line.starts_with("unformatted: ")
             || total(line).is_some()
+            || compared(line).is_some_and(|(_, timed)| timed)
     })
 }
 
@@ -56,6 +60,22 @@ struct Black {
     cause: Option<String>,
     stated: u64,
     broken: bool,
+    /// Files of differences without times.
+    unproved: Vec<String>,
+}
+
+/// Files of differences remembered.
+const MAX_UNPROVED: usize = 1000;
+
+/// The file of a difference's second head, and whether Black's kind of time stands behind it.
+fn compared(line: &str) -> Option<(&str, bool)> {
+    let head = line.strip_prefix("+++ ")?;
+    match head.split_once('\t') {
+        Some((file, time)) => (time.ends_with("+00:00")
+            && (file.ends_with(".py") || file.ends_with(".pyi")))
+        .then_some((file, true)),
+        None => (head.ends_with(".py") || head.ends_with(".pyi")).then_some((head, false)),
+    }
 }
 
 impl Dialect for Black {
@@ -66,6 +86,17 @@ impl Dialect for Black {
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some(first) = line.as_bytes().first() else { return };
         match first {
+            b'+' => {
+                if let Some((file, timed)) = compared(line) {
+                    let message = format!("would reformat {file}");
+                    // Whether Ruff's, or another tool's, is known at the end.
+                    if timed {
+                        report.problem(&Problem { message: &message, file, ..Problem::ERROR });
+                    } else if self.unproved.len() < MAX_UNPROVED {
+                        self.unproved.push(file.to_owned());
+                    }
+                }
+            }
             b' ' if self.pending => {
                 self.pending = false;
                 if let Some(place) = line.trim_ascii_start().strip_prefix("--> ") {
@@ -113,6 +144,12 @@ impl Dialect for Black {
     }
 
     fn finish(&mut self, report: &mut Report) {
+        if report.errors == 0 && self.stated == self.unproved.len() as u64 {
+            for file in &self.unproved {
+                let message = format!("would reformat {file}");
+                report.problem(&Problem { message: &message, file, ..Problem::ERROR });
+            }
+        }
         if self.ruff {
             report.tool = "ruff format";
         }

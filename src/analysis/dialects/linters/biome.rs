@@ -10,6 +10,10 @@
 //!
 //!   × Formatter would have printed the following content:
 //!
+//! reporter/violations ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   (--reporter=summary)
+//!   - src/a.js (3 errors, 6 warnings, 1 info)
+//!   lint/style/useConst                                 3 (3 warnings)
+//!
 //! Found 5 errors.
 //! Found 7 warnings.
 //! ```
@@ -25,7 +29,9 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "biome",
     markers: &[" \u{2501}\u{2501}\u{2501}"],
-    recognises: |sample: &Sample| sample.lines().any(|line| header(line).is_some()),
+    recognises: |sample: &Sample| {
+        sample.lines().any(|line| header(line).is_some() || line.starts_with("reporter/"))
+    },
     start: || Box::new(Biome::default()),
 };
 
@@ -38,6 +44,8 @@ struct Biome {
     lints: u64,
     formats: u64,
     checked: bool,
+    /// Within a list of how many of each there are.
+    summary: bool,
 }
 
 struct Pending {
@@ -58,6 +66,8 @@ impl Dialect for Biome {
         if *first == b' ' {
             if self.pending.is_some() {
                 self.message(line, report);
+            } else if self.summary {
+                summary(line, report);
             }
         } else if *first == b'F' && line.starts_with("Found ") {
             self.total(line);
@@ -66,6 +76,7 @@ impl Dialect for Biome {
                 self.checked = true;
             }
             self.pending = header(line);
+            self.summary = line.starts_with("reporter/");
         }
     }
 
@@ -129,6 +140,41 @@ impl Biome {
         }
     }
 }
+
+/// `  - src/a.js (3 errors, 6 warnings)` names a file, `  lint/style/useConst   3 (3 warnings)` counts a
+/// rule; what is but information counts for nothing.
+fn summary(line: &str, report: &mut Report) {
+    let Some((head, counts)) = line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")) else {
+        return;
+    };
+    let of = |what: &str| {
+        counts
+            .split(", ")
+            .filter_map(number)
+            .filter(|(_, unit)| unit.trim_start().starts_with(what))
+            .map(|(count, _)| u64::from(count))
+            .sum::<u64>()
+    };
+    let (errors, warnings) = (of("error"), of("warning"));
+    if errors + warnings == 0 {
+        return;
+    }
+    let head = head.trim_start();
+    if let Some(file) = head.strip_prefix("- ") {
+        report.file(file.trim());
+        return;
+    }
+    let Some((category, _)) = head.split_once("  ").filter(|(name, _)| is_category(name)) else {
+        return;
+    };
+    for count in 0..(errors + warnings).min(MAX_OF_RULE) {
+        let severity = if count < errors { Severity::Error } else { Severity::Warning };
+        report.problem(&Problem { severity, code: category, message: category, ..Problem::ERROR });
+    }
+}
+
+/// How often a rule of a list is counted at most.
+const MAX_OF_RULE: u64 = 10_000;
 
 fn marked(line: &str) -> Option<(Severity, &str)> {
     let mut characters = line.trim_ascii_start().chars();

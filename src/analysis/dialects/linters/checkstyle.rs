@@ -79,10 +79,18 @@ impl Checkstyle {
 /// The value of an attribute of this element, as it is written.
 fn attribute<'t>(element: &'t str, name: &str) -> Option<&'t str> {
     let element = element.split("/>").next()?;
-    element.split_once(name)?.1.split('"').next()
+    if let Some((_, value)) = element.split_once(name) {
+        return value.split('"').next();
+    }
+    // ShellCheck quotes with apostrophes.
+    let (_, value) = element.split_once(name.trim_end_matches('"'))?;
+    value.strip_prefix('\'')?.split('\'').next()
 }
 
 fn unescape(text: &str) -> String {
+    if text.contains("&#") {
+        return unescape_numbers(text);
+    }
     let entities = [
         ("&lt;", "<"),
         ("&gt;", ">"),
@@ -94,6 +102,33 @@ fn unescape(text: &str) -> String {
     entities
         .iter()
         .fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
+}
+
+/// Characters written as numbers (`&#39;`) and the others.
+fn unescape_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("&#") {
+        out.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        let character = after[..digits].parse().ok().and_then(char::from_u32);
+        match (character, after[digits..].strip_prefix(';')) {
+            (Some(character), Some(after)) => {
+                out.push(character);
+                rest = after;
+            }
+            _ => {
+                out.push_str("&#");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    // What is left is written with names.
+    ["&lt;", "&gt;", "&quot;", "&apos;", "&amp;"]
+        .iter()
+        .zip(["<", ">", "\"", "'", "&"])
+        .fold(out, |out, (entity, character)| out.replace(entity, character))
 }
 
 #[cfg(test)]

@@ -176,7 +176,9 @@ struct Found<'t> {
 fn split(line: &str, standard: bool) -> Option<Found<'_>> {
     match line.as_bytes().last()? {
         b']' => unix(line),
-        b')' if standard && line.starts_with("  ") => of_standard(line),
+        b')' if standard && line.starts_with("  ") => {
+            of_standard(line.strip_suffix(" (warning)").unwrap_or(line))
+        }
         _ if line.starts_with(' ') => None,
         _ => compact(line).or_else(|| visual(line)),
     }

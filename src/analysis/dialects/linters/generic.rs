@@ -74,7 +74,10 @@ fn split(line: &str) -> Option<Found<'_>> {
         return None;
     }
     let place = colons(line).filter(|place| place.column > 0 && is_source(place.file))?;
+    let workflow = place.file.contains(".github/workflows");
     let (message, rule) = match last {
+        // actionlint has rules of one word.
+        b']' if workflow => in_brackets(place.rest, super::common::is_rule)?,
         b']' => in_brackets(place.rest, is_rule)?,
         _ => in_parentheses(place.rest, is_rule)?,
     };
@@ -84,7 +87,7 @@ fn split(line: &str) -> Option<Found<'_>> {
         "warning" | "style" | "performance" | "portability" => (Severity::Warning, text),
         "note" | "info" | "hint" => return None,
         // Without a level it must be a rule beyond doubt.
-        _ if !rule.contains(['-', '_', '/']) => return None,
+        _ if !workflow && !rule.contains(['-', '_', '/']) => return None,
         _ => (Severity::Error, message),
     };
     Some((place, severity, message, rule))

@@ -3,8 +3,10 @@
 use crate::analysis::dialect::Spec;
 
 mod annotations;
+mod bandit;
 mod biome;
 mod checkstyle;
+mod checkstyle_lines;
 mod clippy;
 mod commitlint;
 mod common;
@@ -12,6 +14,7 @@ mod deno;
 mod eslint_crash;
 mod eslint_json;
 mod eslint_lines;
+mod eslint_tap;
 mod flake8;
 mod generic;
 mod golangci;
@@ -19,14 +22,19 @@ mod hadolint;
 mod markdownlint;
 mod oxlint;
 mod phpcs;
+mod phpstan;
+mod pretty;
 mod pydocstyle;
+mod pyflakes;
 mod pylint;
 mod rubocop;
 mod ruff;
 mod shellcheck;
+mod spelling;
 mod sqlfluff;
 mod stylelint;
 mod stylish;
+mod tflint;
 mod yamllint;
 
 /// In the order of the registry.
@@ -55,6 +63,14 @@ pub(super) static SPECS: &[&Spec] = &[
     &phpcs::SPEC,
     &sqlfluff::SPEC,
     &checkstyle::SPEC,
+    &bandit::SPEC,
+    &phpstan::SPEC,
+    &pyflakes::SPEC,
+    &spelling::SPEC,
+    &pretty::SPEC,
+    &eslint_tap::SPEC,
+    &checkstyle_lines::SPEC,
+    &tflint::SPEC,
     &annotations::SPEC,
     &generic::SPEC,
 ];

@@ -54,7 +54,7 @@ fn recognises(sample: &Sample) -> bool {
 }
 
 /// Sentences after `ERROR: ` that only pip prints, with their kinds.
-const SENTENCES: [(&str, Kind); 24] = [
+const SENTENCES: [(&str, Kind); 27] = [
     ("Could not find a version that satisfies the requirement ", Kind::Dependency),
     ("No matching distribution found for ", Kind::Dependency),
     ("Cannot install ", Kind::Dependency),
@@ -71,6 +71,9 @@ const SENTENCES: [(&str, Kind); 24] = [
     ("Package '", Kind::Dependency),
     ("Package ", Kind::Dependency),
     ("Invalid requirement: ", Kind::Dependency),
+    ("Extras after version '", Kind::Dependency),
+    ("Unexpected extras in requirement: ", Kind::Dependency),
+    ("No solution found when resolving ", Kind::Dependency),
     ("Command errored out with exit status ", Kind::Dependency),
     ("HTTP error ", Kind::NetworkError),
     ("Could not find an activated virtualenv", Kind::Dependency),

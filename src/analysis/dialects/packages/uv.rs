@@ -1,6 +1,7 @@
 //! uv (<https://docs.astral.sh/uv/reference/troubleshooting/>).
 //!
 //! ```text
+//! error: No solution found when resolving dependencies        (newer; below it `  cause: Because …`)
 //!   × No solution found when resolving dependencies:
 //!   ╰─▶ Because x was not found in the package registry and you require x, we
 //!       can conclude that your requirements are unsatisfiable.
@@ -21,6 +22,7 @@ pub(super) static SPEC: Spec = Spec {
         "× Failed to ",
         "`uv.lock`",
         "error: Failed to ",
+        "error: No solution found",
         "error: Request failed",
         "error: No `pyproject.toml`",
         "error: No virtual environment",
@@ -38,7 +40,10 @@ const CROSSES: [&str; 6] = [
     "Failed to fetch",
     "Failed to read",
 ];
-const ERRORS: [&str; 9] = [
+const ERRORS: [&str; 12] = [
+    "No solution found when resolving ",
+    "Failed to build `",
+    "Failed to resolve ",
     "Failed to fetch: `",
     "Failed to download ",
     "Failed to prepare distributions",
@@ -99,7 +104,9 @@ impl Dialect for Uv {
                 if self.printed && !text.starts_with("hint: ") && text != "[stderr]" {
                     text.clone_into(&mut self.last);
                 }
-                if let Some(text) = text.strip_prefix("╰─▶ ").or_else(|| text.strip_prefix("├─▶ "))
+                if let Some(text) = text.strip_prefix("╰─▶ ")
+                    .or_else(|| text.strip_prefix("├─▶ "))
+                    .or_else(|| text.strip_prefix("cause: "))
                 {
                     if self.because.is_empty() {
                         text.clone_into(&mut self.because);

@@ -72,7 +72,12 @@ impl Dialect for Others {
         let Some(thrown) = self.thrown.take() else { return };
         thrown.count(report);
         let exhausted = thrown.error.message.contains("bad_alloc");
-        thrown.tell_as(if exhausted { Kind::ResourceExhaustion } else { thrown.kind() }, report);
+        let kind = match report.kind {
+            Kind::BuildFailure => Kind::BuildFailure,
+            _ if exhausted => Kind::ResourceExhaustion,
+            _ => thrown.kind(),
+        };
+        thrown.tell_as(kind, report);
         if let Some((_, rest)) = thrown.error.message.split_once("there is no package called ")
             && let Some(name) = rest.split(['‘', '’', '\'', '"']).nth(1)
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
@@ -122,6 +127,14 @@ impl Others {
                 };
                 let exit = class == "Mix" || class == "EXIT from" || class.contains(' ');
                 self.raise(if exit { "" } else { class }, message, line, report);
+                // Those of the compiler name the source: `lib/a.ex:3: undefined function f/1`.
+                if matches!(class, "CompileError" | "SyntaxError" | "TokenMissingError") {
+                    report.kind = Kind::BuildFailure;
+                    let source = colons(message).filter(|place| place.file.contains(".ex"));
+                    if let (Some(place), Some(thrown)) = (source, &mut self.thrown) {
+                        thrown.frame(place.file, place.line, 0);
+                    }
+                }
             }
             Some(b't' | b'l')
                 if line.starts_with("terminate called ") || line.starts_with("libc++abi: ") =>

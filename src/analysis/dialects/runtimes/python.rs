@@ -287,7 +287,13 @@ impl Python {
 fn launched(line: &str) -> Option<&str> {
     let (program, message) = line.split_once(": ")?;
     let base = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    (base.starts_with("python") && message.starts_with("No module named ")).then_some(message)
+    if !base.starts_with("python") {
+        return None;
+    }
+    // `Error while finding module specification for 'a.b' (ModuleNotFoundError: No module named 'a')`
+    (message.starts_with("No module named ")
+        || message.starts_with("Error while finding module specification for "))
+    .then_some(message)
 }
 
 /// `File "/app/a.py", line 5, in name`.

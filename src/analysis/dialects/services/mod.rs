@@ -8,6 +8,7 @@ mod clients;
 mod meaning;
 mod peers;
 mod status;
+mod runners;
 mod transfers;
 mod words;
 
@@ -22,6 +23,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &clients::CLOUD,
     &answers::SPEC,
     &peers::SPEC,
+    &runners::SPEC,
 ];
 
 #[cfg(test)]

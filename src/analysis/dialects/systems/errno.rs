@@ -186,7 +186,9 @@ fn refusal(line: &str) -> Option<Kind> {
     let before = before.strip_suffix("Temporary ").unwrap_or(before);
     let (program, object) = before.split_once(": ")?;
     let ended = before.ends_with(": ");
-    let named = is_program(program);
+    // Of a full disk anything may tell, such as perror(3): `write error: No space left on device`.
+    let full = matches!(reason.0, "No space left on device" | "Disk quota exceeded");
+    let named = is_program(program) || (full && program.ends_with("error"));
     // A place in front is a compiler's: `a.c:3: …` has no blank after its first colon.
     (named && ended && !object.contains(" warning: ")).then_some(reason.1)
 }

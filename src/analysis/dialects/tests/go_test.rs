@@ -13,7 +13,7 @@
 
 use super::failures::{Cause, Failures, seen, settle, without_duration};
 use crate::analysis::dialect::{Dialect, Spec};
-use crate::analysis::dialects::location::colons;
+use crate::analysis::dialects::location::{colons, whole};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
 use crate::analysis::sample::Sample;
@@ -63,6 +63,7 @@ impl Dialect for GoTest {
     fn line(&mut self, line: &str, report: &mut Report) {
         let Some(first) = line.bytes().next() else { return };
         match first {
+            b'\t' if !self.panic.is_empty() && self.frame(line.trim_start(), report) => {}
             b' ' | b'\t' => self.indented(line.trim_start(), report),
             b'-' => {
                 if let Some(name) = line.strip_prefix("--- FAIL: ") {
@@ -114,6 +115,18 @@ impl Dialect for GoTest {
 }
 
 impl GoTest {
+    /// Of a panic's stack, the first place in a test: `/app/p/p_test.go:5 +0x2e`.
+    fn frame(&mut self, text: &str, report: &mut Report) -> bool {
+        let Some((place, _)) = text.rsplit_once(" +0x") else { return false };
+        if let Some(found) = whole(place)
+            && found.file.ends_with("_test.go")
+            && report.files().is_empty()
+        {
+            report.file(found.file);
+        }
+        true
+    }
+
     /// A test of a package, not a part of one.
     fn failed(&mut self, name: &str, report: &mut Report) {
         let name = without_duration(name);

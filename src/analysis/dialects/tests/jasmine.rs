@@ -17,7 +17,7 @@
 
 use super::failures::{Cause, Failures, number_before, seen, settle, state};
 use crate::analysis::dialect::{Dialect, Spec};
-use crate::analysis::dialects::location::number;
+use crate::analysis::dialects::location::{number, whole};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
 use crate::analysis::sample::Sample;
@@ -37,6 +37,8 @@ struct Jasmine {
     cause: Cause,
     /// The next line is the message.
     message_follows: bool,
+    /// The failure being read has its file.
+    placed: bool,
     /// What the last count of each browser's progress was: it is told again with every test.
     executed: Option<u64>,
 }
@@ -55,6 +57,7 @@ impl Dialect for Jasmine {
         }
         match first {
             b' ' | b'\t' => {
+                self.frame(line, report);
                 if self.cause.is_open() && self.cause.is_bare() {
                     if line.trim_start() == "Message:" {
                         self.message_follows = true;
@@ -106,7 +109,22 @@ impl Dialect for Jasmine {
 }
 
 impl Jasmine {
+    /// `at UserContext.<anonymous> (/app/spec/a.spec.js:1:56)`: tests run with a context of that name.
+    fn frame(&mut self, line: &str, report: &mut Report) {
+        if self.placed || memchr::memmem::find(line.as_bytes(), b"UserContext.").is_none() {
+            return;
+        }
+        let Some((_, place)) = line.rsplit_once('(') else { return };
+        let place = place.trim_end_matches(')');
+        let place = place.strip_prefix("file://").unwrap_or(place);
+        if let Some(found) = whole(place) {
+            report.file(found.file);
+            self.placed = true;
+        }
+    }
+
     fn failed(&mut self, name: &str, report: &mut Report) {
+        self.placed = false;
         self.failures.add(name, "", report);
         self.cause.begin(name, report);
     }

@@ -20,16 +20,23 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "mocha",
-    markers: &[" failing\n", "Context.<anonymous> (", "Error: No test files found: "],
+    markers: &[
+        " failing\n",
+        "Context.<anonymous> (",
+        "Context.eval (",
+        "Error: No test files found: ",
+        " Exception during run: ",
+    ],
     recognises,
     start: || Box::new(Mocha::default()),
 };
 
 fn recognises(sample: &Sample) -> bool {
     sample.has_line_starting("Error: No test files found: ")
+        || sample.has_line_starting(" Exception during run: ")
         || sample.lines().any(|line| failing(line).is_some())
         // The head was cut away.
-        || sample.has("      at Context.<anonymous> (")
+        || (sample.has("      at Context.<anonymous> (") || sample.has("      at Context.eval ("))
             && sample.lines().any(|line| numbered(line).is_some())
 }
 
@@ -48,6 +55,8 @@ struct Mocha {
     cause: Cause,
     /// A list of failures has begun.
     listed: bool,
+    /// Tests could not be loaded, and no file is known yet.
+    loading: bool,
     /// The failure being listed has its file.
     placed: bool,
     /// Files of tests that took too long.
@@ -61,7 +70,15 @@ impl Dialect for Mocha {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         if !line.starts_with("  ") {
-            if self.cause.is_open() && self.cause.is_bare() {
+            if let Some(said) = line.strip_prefix(" Exception during run: ") {
+                // It could not load the tests; the stack names the first file of theirs.
+                report.failed = true;
+                report.quote(said);
+                self.loading = true;
+            } else if self.loading && line.starts_with("- ") {
+                self.loading = false;
+                report.file(line.trim_start_matches("- "));
+            } else if self.cause.is_open() && self.cause.is_bare() {
                 self.cause.piece(line);
             } else if line.starts_with("Error: No test files found: ") {
                 report.failed = true;
@@ -169,7 +186,13 @@ impl Mocha {
         if let Some(place) = place
             && !place.starts_with("node:")
         {
-            let file = without_position(place.strip_prefix("file://").unwrap_or(place));
+            let place = place.strip_prefix("file://").unwrap_or(place);
+            // Cypress bundles: `webpack:///./cypress/e2e/a.cy.js`, `webpack://app/./cypress/…`.
+            let place = match place.strip_prefix("webpack://") {
+                Some(bundled) => bundled.split_once("./").map_or(bundled, |(_, path)| path),
+                None => place,
+            };
+            let file = without_position(place);
             if text.starts_with("at ") {
                 report.file(file);
             } else if self.timed_out.len() < MAX_TIMED_OUT {

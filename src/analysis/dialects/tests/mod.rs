@@ -2,6 +2,7 @@
 
 use crate::analysis::dialect::Spec;
 
+mod acceptance;
 mod ava;
 mod bun_test;
 mod cargo_test;
@@ -14,6 +15,7 @@ mod googletest;
 mod gradle_test;
 mod jasmine;
 mod jest;
+mod junit_xml;
 mod minitest;
 mod mocha;
 mod nextest;
@@ -27,6 +29,7 @@ mod statement;
 mod surefire;
 mod tap;
 mod unittest;
+mod uvu;
 mod vitest;
 mod xctest;
 
@@ -57,6 +60,9 @@ pub(super) static SPECS: &[&Spec] = &[
     &exunit::SPEC,
     &xctest::SPEC,
     &statement::SPEC,
+    &junit_xml::SPEC,
+    &acceptance::SPEC,
+    &uvu::SPEC,
 ];
 
 #[cfg(test)]

@@ -27,6 +27,10 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 fn recognises(sample: &Sample) -> bool {
+    // ESLint prints its problems so: no tests.
+    if sample.has(" ruleId: ") {
+        return false;
+    }
     let mut points = 0;
     for line in sample.lines() {
         if line.starts_with("TAP version 1") {
@@ -110,6 +114,7 @@ impl Tap {
         let Some(name) = point(text) else { return };
         // Subtests in braces follow it.
         if name.ends_with(" {") {
+            self.failed_at = None;
             return;
         }
         let name = name.split_once(" # time=").map_or(name, |(name, _)| name);

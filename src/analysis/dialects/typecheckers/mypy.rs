@@ -24,10 +24,12 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 fn recognises(sample: &Sample) -> bool {
+    // `tool.py: error: argument …` below its usage is argparse's.
+    let usage = sample.has_line_starting("usage: ");
     sample.has_line_starting("mypy: error: ")
         || sample.has_line_starting("mypy: can't ")
         || sample.has_line_starting("There are no .py[i] files in directory")
-        || sample.lines().any(|line| error(line).is_some())
+        || sample.lines().any(|line| error(line).is_some_and(|place| place.line > 0 || !usage))
 }
 
 /// Lines a broken message may have.
