@@ -239,6 +239,12 @@ impl Report {
         self.locate(problem);
     }
 
+    /// Remembers a problem with its place without counting it: for what is counted in another way, as
+    /// failed tests are.
+    pub fn place(&mut self, problem: &Problem<'_>) {
+        self.locate(problem);
+    }
+
     /// Errors stand before warnings, and take their room when there is none left.
     fn locate(&mut self, problem: &Problem<'_>) {
         let at = match problem.severity {

@@ -104,7 +104,8 @@ impl Dialect for Uv {
                 if self.printed && !text.starts_with("hint: ") && text != "[stderr]" {
                     text.clone_into(&mut self.last);
                 }
-                if let Some(text) = text.strip_prefix("╰─▶ ")
+                if let Some(text) = text
+                    .strip_prefix("╰─▶ ")
                     .or_else(|| text.strip_prefix("├─▶ "))
                     .or_else(|| text.strip_prefix("cause: "))
                 {

@@ -7,8 +7,8 @@ mod body;
 mod clients;
 mod meaning;
 mod peers;
-mod status;
 mod runners;
+mod status;
 mod transfers;
 mod words;
 
