@@ -108,16 +108,32 @@ impl Analyzer {
     #[must_use]
     pub fn analyze(&self, text: &str, request: &Request) -> Answer {
         let mut session = self.begin(request.remember);
-        session.feed(text);
+        session.store(text.as_bytes());
+        self.complete(session, text, request)
+    }
+
+    /// Analyses a whole text of bytes; what is no UTF-8 is read as replacement characters.
+    #[must_use]
+    pub fn analyze_bytes(&self, bytes: &[u8], request: &Request) -> Answer {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.analyze(text, request);
+        }
+        let mut session = self.begin(request.remember);
+        session.feed_bytes(bytes);
         self.finish(session, request)
     }
 
     /// Ends a reading.
     #[must_use]
     pub fn finish(&self, session: Session, request: &Request) -> Answer {
-        let Session { mut engine, bytes, partial, raw } = session;
-        engine.feed(&String::from_utf8_lossy(&partial));
-        let mut analysis = decide(engine.finish(), &request.status, request.problems);
+        let rest = String::from_utf8_lossy(&session.partial).into_owned();
+        self.complete(session, &rest, request)
+    }
+
+    fn complete(&self, session: Session, rest: &str, request: &Request) -> Answer {
+        let Session { engine, bytes, raw, .. } = session;
+        let reading = engine.finish_with(rest);
+        let mut analysis = decide(reading, &request.status, request.problems);
         let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
         add(&self.counters.analyses, 1);
         add(&self.counters.bytes, bytes);

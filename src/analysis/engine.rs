@@ -110,6 +110,21 @@ impl Engine {
     pub fn finish(mut self) -> Reading {
         let rest = std::mem::take(&mut self.pending);
         self.part(&rest, true);
+        self.end()
+    }
+
+    /// Ends the reading with the rest of the text, which is not copied when nothing waits before it.
+    #[must_use]
+    pub fn finish_with(mut self, rest: &str) -> Reading {
+        if self.pending.is_empty() && rest.len() < MAX_PART {
+            self.part(rest, true);
+            return self.end();
+        }
+        self.feed(rest);
+        self.finish()
+    }
+
+    fn end(self) -> Reading {
         let reports = self
             .active
             .into_iter()

@@ -229,11 +229,7 @@ pub fn analysis_submit_ascii(
     request: BindingAnalysisRequest,
 ) -> Result<()> {
     let (analyzer, request) = (analyzer(handle)?, request.into());
-    submit(token, text.len(), move || {
-        let mut session = analyzer.begin(true);
-        session.feed_bytes(&text);
-        answer(token, &analyzer.finish(session, &request))
-    });
+    submit(token, text.len(), move || answer(token, &analyzer.analyze_bytes(&text, &request)));
     Ok(())
 }
 
@@ -265,11 +261,7 @@ pub fn analysis_submit_bytes(
     let (analyzer, request) = (analyzer(handle)?, request.into());
     // Copied: JavaScript may change its buffer meanwhile.
     let bytes = bytes.to_vec();
-    submit(token, bytes.len(), move || {
-        let mut session = analyzer.begin(true);
-        session.feed_bytes(&bytes);
-        answer(token, &analyzer.finish(session, &request))
-    });
+    submit(token, bytes.len(), move || answer(token, &analyzer.analyze_bytes(&bytes, &request)));
     Ok(())
 }
 

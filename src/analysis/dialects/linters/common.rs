@@ -42,11 +42,18 @@ pub(super) fn numbered(line: &str) -> Option<(&str, u32, &str)> {
 
 /// The name of a rule as most linters of the web form it: `no-var`, `@scope/no-x`, `react/jsx-key`.
 pub(super) fn is_rule(text: &str) -> bool {
-    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/@.:".contains(&byte);
-    (2..=120).contains(&text.len())
-        && text.bytes().all(named)
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && !text.ends_with(['.', ':'])
+    if !(2..=120).contains(&text.len()) || text.ends_with(['.', ':']) {
+        return false;
+    }
+    let mut letters = false;
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => letters = true,
+            b'0'..=b'9' | b'-' | b'_' | b'/' | b'@' | b'.' | b':' => {}
+            _ => return false,
+        }
+    }
+    letters
 }
 
 /// `message (rule)`, split; the rule must pass the test.
