@@ -9,6 +9,7 @@ mod meaning;
 mod peers;
 mod status;
 mod runners;
+mod servers;
 mod transfers;
 
 /// In the order of the registry.
@@ -23,6 +24,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &answers::SPEC,
     &peers::SPEC,
     &runners::SPEC,
+    &servers::SPEC,
 ];
 
 #[cfg(test)]

@@ -91,7 +91,9 @@ impl Junit {
             } else {
                 self.failures.add(&self.case, &self.file, report);
                 self.cause.begin(&self.case, report);
-                self.cause.piece(&message);
+                if self.cause.is_open() {
+                    self.cause.piece(&message);
+                }
                 self.placed = !self.file.is_empty();
             }
         } else if element.starts_with("/testcase") || element.starts_with("/failure") {
