@@ -22,6 +22,7 @@ mod generic;
 mod golangci;
 mod hadolint;
 mod htmlhint;
+mod json_reports;
 mod markdownlint;
 mod oxlint;
 mod phpcs;
@@ -67,6 +68,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &phpcs::SPEC,
     &sqlfluff::SPEC,
     &checkstyle::SPEC,
+    &json_reports::SPEC,
     &dart::SPEC,
     &ansible::SPEC,
     &htmlhint::SPEC,
