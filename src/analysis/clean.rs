@@ -72,7 +72,7 @@ impl Cleaner {
                 Prefix::Time | Prefix::Clock | Prefix::BuildKit => with * 2 > lines.len(),
                 // What these say themselves stands before and after what they run.
                 Prefix::Task | Prefix::Recursive if prefix.is_told(&lines) => {
-                    with * 2 > lines.len() && prefix.fits(&lines)
+                    with * 2 > lines.len()
                 }
                 Prefix::Recursive => false,
                 _ => lines.len() >= 4 && with * 10 >= lines.len() * 9 && prefix.fits(&lines),

@@ -3,6 +3,7 @@
 //! ```text
 //! dart     lib/main.dart:10:3: Error: Method not found: 'f'.
 //! nim      /app/a.nim(3, 1) Error: undeclared identifier: 'f'
+//! meson    meson.build:5:0: ERROR: Dependency "x" not found, tried pkgconfig
 //! protoc   a.proto:5:3: "Foo" is not defined.
 //! erlc     src/a.erl:3:5: function f/0 undefined
 //! ocaml    File "bin/main.ml", line 1, characters 9-12:          … Error: Unbound value f
@@ -34,6 +35,7 @@ pub(super) static SPEC: Spec = Spec {
         ".scss ",
         ".sass ",
         ".prisma:",
+        "meson.build:",
     ],
     recognises: |sample: &Sample| {
         let mut heading = false;
@@ -105,6 +107,11 @@ fn one_line(line: &str) -> Option<(&'static str, Place<'_>)> {
         let (column, rest) = number(rest.strip_prefix(", ")?)?;
         let rest = rest.strip_prefix(") Error: ")?;
         return Some(("nim", Place { file: &line[..at], line: row, column, rest }));
+    }
+    // `meson.build:5:0: ERROR: Dependency "x" not found`
+    if let Some(mut place) = line.contains("meson.build:").then(|| colons(line)).flatten() {
+        place.rest = place.rest.strip_prefix("ERROR: ")?;
+        return place.file.ends_with("meson.build").then_some(("meson", place));
     }
     // The first dot that begins one of these ends.
     let tool = [(".dart:", "dart"), (".proto:", "protoc"), (".erl:", "erlc")]

@@ -153,6 +153,10 @@ impl Rollup {
         let importer = between(&message, " from \"", '"').filter(|_| file.is_empty());
         let import = between(&message, "failed to resolve import \"", '"');
         self.missing.note(import);
+        // The server was not even begun.
+        if message.starts_with("Error: Port ") && message.ends_with(" is already in use") {
+            report.kind = Kind::NetworkError;
+        }
         let code = rolldown(&message).unwrap_or_default();
         let file = importer.unwrap_or(file);
         report.problem(&Problem { code, message: &message, file, line, column, ..Problem::ERROR });

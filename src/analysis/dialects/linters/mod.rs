@@ -3,6 +3,7 @@
 use crate::analysis::dialect::Spec;
 
 mod annotations;
+mod ansible;
 mod bandit;
 mod biome;
 mod checkstyle;
@@ -10,6 +11,7 @@ mod checkstyle_lines;
 mod clippy;
 mod commitlint;
 mod common;
+mod dart;
 mod deno;
 mod eslint_crash;
 mod eslint_json;
@@ -19,6 +21,8 @@ mod flake8;
 mod generic;
 mod golangci;
 mod hadolint;
+mod htmlhint;
+mod json_reports;
 mod markdownlint;
 mod oxlint;
 mod phpcs;
@@ -29,6 +33,7 @@ mod pyflakes;
 mod pylint;
 mod rubocop;
 mod ruff;
+mod semgrep;
 mod shellcheck;
 mod spelling;
 mod sqlfluff;
@@ -63,6 +68,11 @@ pub(super) static SPECS: &[&Spec] = &[
     &phpcs::SPEC,
     &sqlfluff::SPEC,
     &checkstyle::SPEC,
+    &json_reports::SPEC,
+    &dart::SPEC,
+    &ansible::SPEC,
+    &htmlhint::SPEC,
+    &semgrep::SPEC,
     &bandit::SPEC,
     &phpstan::SPEC,
     &pyflakes::SPEC,

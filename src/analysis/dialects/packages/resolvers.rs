@@ -93,6 +93,15 @@ static CARGO_BOOK: Book = Book {
         Phrase::new("error: the crate `", Dependency).with("could not be found in registry index"),
         Phrase::new("error: no such command: `", Dependency),
         Phrase::new("error: failed to publish to registry", Auth).with("401"),
+        // cargo-deny's advisories, bans and licences
+        // (<https://embarkstudios.github.io/cargo-deny/checks/index.html>).
+        Phrase::new("error[vulnerability]: ", Dependency),
+        Phrase::new("error[unmaintained]: ", Dependency),
+        Phrase::new("error[yanked]: ", Dependency),
+        Phrase::new("error[banned]: ", Dependency),
+        Phrase::new("error[rejected]: ", Dependency),
+        Phrase::new("error[unlicensed]: ", Dependency),
+        Phrase::new("error[duplicate]: ", Dependency),
     ],
 };
 
@@ -105,6 +114,13 @@ pub(super) static CARGO: Spec = Spec {
         "unable to update registry",
         "error: could not find `",
         "error: the lock file ",
+        "error[vulnerability]",
+        "error[unmaintained]",
+        "error[yanked]",
+        "error[banned]",
+        "error[rejected]",
+        "error[unlicensed]",
+        "error[duplicate]",
         "cannot update the lock file",
         "because it requires rustc",
         "is not supported by the following",

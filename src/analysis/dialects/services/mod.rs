@@ -8,6 +8,7 @@ mod clients;
 mod meaning;
 mod peers;
 mod runners;
+mod servers;
 mod status;
 mod transfers;
 mod words;
@@ -24,6 +25,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &answers::SPEC,
     &peers::SPEC,
     &runners::SPEC,
+    &servers::SPEC,
 ];
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 
 use super::failures::{Cause, Failures, settle};
 use crate::analysis::dialect::{Dialect, Spec};
-use crate::analysis::dialects::location::whole;
+use crate::analysis::dialects::location::{colons, whole};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report};
 use crate::analysis::sample::Sample;
@@ -26,6 +26,7 @@ pub(super) static SPEC: Spec = Spec {
 struct Junit {
     /// The suite is a file of a linter's.
     lints: bool,
+    linter: String,
     suite: String,
     file: String,
     case: String,
@@ -67,7 +68,11 @@ impl Dialect for Junit {
 impl Junit {
     fn element(&mut self, element: &str, report: &mut Report) {
         if let Some(rest) = element.strip_prefix("testsuite ") {
-            self.lints = attribute(rest, "package").is_some_and(|name| name == "org.eslint");
+            // Linters name their package: `org.eslint`, `org.ruff`, `org.biome`.
+            let linter = attribute(rest, "package")
+                .and_then(|name| name.strip_prefix("org.").map(str::to_owned));
+            self.lints = linter.as_deref().is_some_and(|name| !name.contains('.'));
+            self.linter = linter.unwrap_or_default();
             self.suite = attribute(rest, "name").unwrap_or_default();
             self.file = attribute(rest, "file").unwrap_or_default();
         } else if let Some(rest) = element.strip_prefix("testcase ") {
@@ -91,7 +96,9 @@ impl Junit {
             } else {
                 self.failures.add(&self.case, &self.file, report);
                 self.cause.begin(&self.case, report);
-                self.cause.piece(&message);
+                if self.cause.is_open() {
+                    self.cause.piece(&message);
+                }
                 self.placed = !self.file.is_empty();
             }
         } else if element.starts_with("/testcase") || element.starts_with("/failure") {
@@ -102,8 +109,15 @@ impl Junit {
 
     fn problem(&mut self, message: &str, report: &mut Report) {
         report.kind = Kind::Linter;
-        report.tool = "eslint";
-        let code = self.case.strip_prefix("org.eslint.").unwrap_or(&self.case);
+        report.tool = match self.linter.as_str() {
+            "eslint" => "eslint",
+            "ruff" => "ruff",
+            "biome" => "biome",
+            _ => "linter",
+        };
+        let case = self.case.strip_prefix("org.").unwrap_or(&self.case);
+        let own = case.strip_prefix(self.linter.as_str()).and_then(|rest| rest.strip_prefix('.'));
+        let code = own.unwrap_or(case);
         report.problem(&Problem { code, message, file: &self.suite, ..Problem::ERROR });
     }
 
@@ -119,7 +133,9 @@ impl Junit {
         let place = frame.rsplit(['(', ' ']).next().unwrap_or(frame);
         let place = place.strip_prefix("file://").unwrap_or(place);
         let own = !["node_modules/", "node:", "<"].iter().any(|other| place.contains(other));
-        if let Some(found) = whole(place).filter(|found| own && is_path(found.file)) {
+        // pytest ends a trace with `tests/a.py:9: AssertionError`.
+        let found = whole(place).or_else(|| colons(frame));
+        if let Some(found) = found.filter(|found| own && is_path(found.file)) {
             report.file(found.file);
             self.placed = true;
         }

@@ -85,6 +85,11 @@ impl Dialect for Tap {
                 self.cause.close();
                 return;
             }
+            // Subtests in braces end: what comes next is not their parent.
+            b'}' if text == "}" => {
+                self.failed_at = None;
+                return;
+            }
             b'B' if text.starts_with("Bail out!") => {
                 report.failed = true;
                 report.quote(text);

@@ -15,7 +15,7 @@
 //!        Asserts:  1 pass  1 fail  2 of 2 complete
 //! ```
 
-use super::failures::{Cause, Failures, number_after, number_before, seen, settle, state};
+use super::failures::{Cause, Failures, number_after, number_before, seen, settle};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
@@ -62,7 +62,8 @@ impl Dialect for Uvu {
             }
         } else if let Some(counts) = line.strip_prefix("Asserts: ") {
             if let Some(count) = number_before(counts, " fail") {
-                state(report, count);
+                // Drawn again as tests end.
+                report.stated = Some(count.max(report.stated.unwrap_or(0)));
             }
         } else if line.starts_with("  Total: ") {
             self.total = number_after(line, "Total:");

@@ -3,6 +3,7 @@
 use crate::analysis::dialect::Spec;
 use crate::analysis::report::Report;
 
+mod deno;
 mod flow;
 mod json;
 mod mypy;
@@ -23,6 +24,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &flow::SPEC,
     &svelte_check::SPEC,
     &svelte_check::PYRE,
+    &deno::SPEC,
 ];
 
 /// A summary for a report of warnings alone, which the words for errors would misname.

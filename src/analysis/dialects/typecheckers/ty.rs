@@ -19,9 +19,17 @@ use crate::analysis::sample::Sample;
 pub(super) static TY: Spec = Spec {
     name: "ty",
     markers: &["error[", "warning["],
-    // Deno's linter draws the same heading; it links to its documentation below each.
     recognises: |sample: &Sample| {
-        !sample.has("docs.deno.com/") && sample.lines().any(|line| ty(line).is_some())
+        // cargo-deny, Deno and others have such codes too: the sources must be Python's.
+        let mut heading = false;
+        sample.lines().any(|line| {
+            let place = line.trim_start().strip_prefix("--> ").and_then(colons_at_end);
+            let found = ty(line);
+            let concise = found.as_ref().is_some_and(|found| found.place.is_some());
+            let full = heading && place.is_some_and(is_python);
+            heading |= found.is_some();
+            concise || full
+        })
     },
     start: || Box::new(Reader::new("ty", ty)),
 };
@@ -34,6 +42,11 @@ pub(super) static PYREFLY: Spec = Spec {
     },
     start: || Box::new(Reader::new("pyrefly", pyrefly)),
 };
+
+/// The file of `a.py:3:10`.
+fn colons_at_end(place: &str) -> Option<&str> {
+    colons(place).map(|place| place.file)
+}
 
 /// What the first line of a diagnostic tells; its place may come on the next.
 struct Heading<'l> {
