@@ -68,10 +68,10 @@ impl Dialect for Uvu {
         } else if line.starts_with("  Total: ") {
             self.total = number_after(line, "Total:");
         } else if line.starts_with("  Passed: ") {
-            if let (Some(total), Some(passed)) = (self.total, number_after(line, "Passed:")) {
-                if total > passed {
-                    seen(report);
-                }
+            if let (Some(total), Some(passed)) = (self.total, number_after(line, "Passed:"))
+                && total > passed
+            {
+                seen(report);
             }
         } else if line == text && names_file(line) {
             line.clone_into(&mut self.file);
