@@ -292,7 +292,7 @@ export class TelemetryManager implements AsyncDisposable {
 }
 
 /**
- * What kind of failure it is; `docs/analysis.md` says what an orchestrator should do about each.
+ * What kind of failure it is; the README says what an orchestrator should do about each.
  *
  * - `linter`, `typecheck`, `formatting`, `test_failure`, `build_failure`: a tool did its task and found faults
  * - `runtime_error`: a program failed while it ran

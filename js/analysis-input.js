@@ -113,6 +113,9 @@ function tellsMore(error) {
   )
 }
 
+/** What errors of child processes have, whoever made them. */
+const COMMAND_KEYS = ['stdout', 'stderr', 'cmd', 'command', 'spawnargs', 'killed']
+
 /** The largest exit status a system reports: 32 bits on Windows. */
 const isExitCode = (/** @type {unknown} */ value) => Number.isInteger(value) && Math.abs(Number(value)) <= 0xffff_ffff
 
@@ -126,7 +129,9 @@ function statusOf(error, context) {
   const given = context !== null && typeof context === 'object' ? context : {}
   const first = (/** @type {string[]} */ keys, /** @type {(value: unknown) => boolean} */ fits) =>
     [given, carrier].flatMap((from) => keys.map((key) => read(from, key))).find(fits)
-  const exitCode = first(['exitCode', 'code', 'status'], isExitCode)
+  // `status` may be that of an HTTP answer and `code` a DOMException's: they are exit codes of commands alone.
+  const command = COMMAND_KEYS.some((key) => read(carrier, key) !== undefined)
+  const exitCode = first(['exitCode'], isExitCode) ?? (command ? ['code', 'status'].map((key) => read(carrier, key)).find(isExitCode) : undefined)
   const signal = first(['signal', 'signalCode'], (value) => typeof value === 'string' && /^SIG[A-Z0-9]+$/.test(value))
   const flag = (/** @type {string[]} */ ...keys) => first(keys, (value) => typeof value === 'boolean') === true
   return {

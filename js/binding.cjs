@@ -592,6 +592,7 @@ module.exports.analysisStreamEnd = nativeBinding.analysisStreamEnd
 module.exports.analysisStreamFeed = nativeBinding.analysisStreamFeed
 module.exports.analysisStreamOpen = nativeBinding.analysisStreamOpen
 module.exports.analysisSubmit = nativeBinding.analysisSubmit
+module.exports.analysisSubmitAscii = nativeBinding.analysisSubmitAscii
 module.exports.analysisSubmitBytes = nativeBinding.analysisSubmitBytes
 module.exports.commandLineCompact = nativeBinding.commandLineCompact
 module.exports.commandLinePoll = nativeBinding.commandLinePoll

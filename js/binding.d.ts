@@ -48,6 +48,9 @@ export declare function analysisStreamOpen(handle: number): number
 /** Analyses a text on the analysing thread. */
 export declare function analysisSubmit(handle: number, token: number, text: string, request: BindingAnalysisRequest): void
 
+/** The same with a text of ASCII characters alone: half the memory, and nothing to transcode. */
+export declare function analysisSubmitAscii(handle: number, token: number, text: string, request: BindingAnalysisRequest): void
+
 /** The same with bytes. */
 export declare function analysisSubmitBytes(handle: number, token: number, bytes: Buffer, request: BindingAnalysisRequest): void
 

@@ -48,6 +48,11 @@ test('what the context knows outweighs the error', async () => {
   expect((await worker().analyzeError(error, { ...CONTEXT, exitCode: 3 })).summary).toContain('exit code 3')
 })
 
+test('an HTTP status is no exit code', async () => {
+  const error = Object.assign(new Error('the frobnicator said no'), { status: 418, code: 20 })
+  expect((await worker().analyzeError(error, CONTEXT)).summary).not.toContain('exit code')
+})
+
 test('causes and aggregated errors are read', async () => {
   const cause = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: 'ENOSPC', errno: -28, syscall: 'write' })
   const chained = new Error('saving failed', { cause })

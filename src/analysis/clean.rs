@@ -6,7 +6,7 @@
 //! before every line (see [`Prefix`]). A line without any of these is passed on as it is, uncopied.
 
 use super::report::floor_boundary;
-use memchr::{memchr3, memrchr};
+use memchr::{memchr_iter, memchr3, memrchr};
 use std::borrow::Cow;
 
 /// Bytes of one line that are looked at; the rest is counted by the engine and left out.
@@ -119,11 +119,20 @@ fn cut(line: &str) -> &str {
     if line.len() <= MAX_LINE { line } else { &line[..floor_boundary(line, MAX_LINE)] }
 }
 
+/// Whether a text has control characters that change what is seen: ESC, carriage return, backspace, or
+/// those of the second range (ISO/IEC 6429's C1), which UTF-8 begins with C2.
+#[must_use]
+pub fn has_controls(bytes: &[u8]) -> bool {
+    memchr3(0x1b, b'\r', 0x08, bytes).is_some()
+        || memchr_iter(0xc2, bytes)
+            .any(|at| bytes.get(at + 1).is_some_and(|next| (0x80..0xa0).contains(next)))
+}
+
 /// Without control characters and what they erased.
 fn plain(line: &str) -> Cow<'_, str> {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let bytes = line.as_bytes();
-    if memchr3(0x1b, b'\r', 0x08, bytes).is_none() && !bytes.contains(&0xc2) {
+    if !has_controls(bytes) {
         return Cow::Borrowed(line);
     }
     // What is before the last carriage return was drawn over, unless nothing was drawn after it.
@@ -131,7 +140,13 @@ fn plain(line: &str) -> Cow<'_, str> {
     let line = memrchr(b'\r', line.as_bytes()).map_or(line, |at| &line[at + 1..]);
     let mut out = String::with_capacity(line.len());
     let mut rest = line.chars();
-    while let Some(character) = rest.next() {
+    loop {
+        let text = rest.as_str();
+        let ordinary = text.bytes().position(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2);
+        let (ordinary, other) = text.split_at(ordinary.unwrap_or(text.len()));
+        out.push_str(ordinary);
+        rest = other.chars();
+        let Some(character) = rest.next() else { break };
         match character {
             '\u{1b}' => skip_escape(&mut rest),
             '\u{9b}' => skip_control_sequence(&mut rest),

@@ -9,7 +9,7 @@
 //! A line longer than [`MAX_LINE`](super::clean::MAX_LINE) is read to there; a part without any line
 //! end is read as one line and the rest of that line left out.
 
-use super::clean::Cleaner;
+use super::clean::{Cleaner, has_controls};
 use super::dialect::{Dialect, Spec};
 use super::dialects;
 use super::patterns::{PatternSet, PatternWatch};
@@ -81,10 +81,12 @@ impl Engine {
             if self.pending.len() + 4 < MAX_PART {
                 return;
             }
-            let pending = std::mem::take(&mut self.pending);
+            // Lent out while it is read, and used again: fresh memory costs more than a copy.
+            let mut pending = std::mem::take(&mut self.pending);
             let end = self.whole_lines(&pending);
-            self.part(&pending[..end]);
-            self.pending.push_str(&pending[end..]);
+            self.part(&pending[..end], false);
+            pending.drain(..end);
+            self.pending = pending;
         }
         if !self.pending.is_empty() && !text.is_empty() {
             return self.feed(text);
@@ -92,7 +94,7 @@ impl Engine {
         while text.len() >= MAX_PART {
             let cut = &text[..floor_boundary(text, MAX_PART)];
             let end = self.whole_lines(cut);
-            self.part(&text[..end]);
+            self.part(&text[..end], false);
             text = &text[end..];
         }
         self.pending.push_str(text);
@@ -107,7 +109,7 @@ impl Engine {
     #[must_use]
     pub fn finish(mut self) -> Reading {
         let rest = std::mem::take(&mut self.pending);
-        self.part(&rest);
+        self.part(&rest, true);
         let reports = self
             .active
             .into_iter()
@@ -126,7 +128,7 @@ impl Engine {
         }
     }
 
-    fn part(&mut self, text: &str) {
+    fn part(&mut self, text: &str, last: bool) {
         let text = if self.skipping {
             // The rest of a line whose beginning was read.
             match memchr::memchr(b'\n', text.as_bytes()) {
@@ -144,7 +146,7 @@ impl Engine {
         }
         self.skipping = text.len() >= MAX_PART - 4 && !text.ends_with('\n');
         self.cleaner.learn(text.lines());
-        let sample = Sample::of(text, &self.cleaner);
+        let sample = Sample::of(text, &self.cleaner, last || self.line_number == 0);
         self.watch.sample(&sample, self.line_number == 0);
         self.join(&sample);
         self.lines(text);
@@ -170,12 +172,10 @@ impl Engine {
 
     fn lines(&mut self, text: &str) {
         let bytes = text.as_bytes();
-        let plain = self.cleaner.is_plain()
-            && memchr::memchr3(0x1b, b'\r', 0x08, bytes).is_none()
-            && memchr::memchr(0xc2, bytes).is_none();
+        let plain = self.cleaner.is_plain() && !has_controls(bytes);
         let mut start = 0;
-        while start < bytes.len() {
-            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+        let rest = (!bytes.ends_with(b"\n")).then_some(bytes.len());
+        for end in memchr::memchr_iter(b'\n', bytes).chain(rest) {
             let line = &text[start..end];
             start = end + 1;
             self.line_number += 1;

@@ -10,11 +10,11 @@
 //! Expired files go whenever something is stored; then the soonest to expire, until the directory's
 //! texts take no more than the bytes given. A text that alone takes more is not kept.
 
+use crate::compression::Compression;
+use crate::compression::decode::{FileReader, decode};
+use crate::compression::encode::Encoder;
 use crate::platform::clock::Clock;
 use crate::platform::filesystem::FileSystem;
-use crate::telemetry::archive::decode::{FileReader, decode};
-use crate::telemetry::archive::encode::Encoder;
-use crate::telemetry::paths::Compression;
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;

@@ -15,6 +15,8 @@ pub const MAX_FAILURES: usize = 100;
 pub const MAX_PROBLEMS: usize = 200;
 /// Characters kept of a quotation.
 pub const MAX_QUOTE: usize = 300;
+/// Groups found without a look into the table of codes.
+const RECENT: usize = 32;
 /// Characters kept of a code, rule or path.
 const MAX_NAME: usize = 300;
 /// Bytes of a path; what is longer is none.
@@ -160,6 +162,8 @@ pub struct Report {
     pub truncated: bool,
     groups: Vec<Group>,
     by_code: HashMap<String, usize>,
+    /// The groups met last: in most texts a few codes come again and again.
+    recent: [usize; RECENT],
     files: Vec<String>,
     known_files: HashSet<String>,
     failures: Vec<String>,
@@ -191,6 +195,7 @@ impl Report {
             truncated: false,
             groups: Vec::new(),
             by_code: HashMap::new(),
+            recent: [0; RECENT],
             files: Vec::new(),
             known_files: HashSet::new(),
             failures: Vec::new(),
@@ -234,6 +239,12 @@ impl Report {
         self.locate(problem);
     }
 
+    /// Remembers a problem with its place without counting it: for what is counted in another way, as
+    /// failed tests are.
+    pub fn place(&mut self, problem: &Problem<'_>) {
+        self.locate(problem);
+    }
+
     /// Errors stand before warnings, and take their room when there is none left.
     fn locate(&mut self, problem: &Problem<'_>) {
         let at = match problem.severity {
@@ -260,8 +271,14 @@ impl Report {
         if problem.code.is_empty() {
             return;
         }
-        let index = match self.by_code.get(problem.code) {
-            Some(index) => *index,
+        let slot = recent_slot(problem.code);
+        let recent = self.recent[slot];
+        let known = match self.groups.get(recent) {
+            Some(group) if group.code == problem.code => Some(recent),
+            _ => self.by_code.get(problem.code).copied(),
+        };
+        let index = match known {
+            Some(index) => index,
             None if self.groups.len() < MAX_CODES && problem.code.len() <= MAX_NAME => {
                 let index = self.groups.len();
                 self.by_code.insert(problem.code.to_owned(), index);
@@ -278,6 +295,7 @@ impl Report {
                 return;
             }
         };
+        self.recent[slot] = index;
         let Some(group) = self.groups.get_mut(index) else { return };
         group.count += 1;
         group.fixable += u64::from(problem.fixable);
@@ -409,6 +427,14 @@ impl Report {
     }
 }
 
+/// Where a code's group is looked for first: by what tells codes of one tool apart, their ends.
+fn recent_slot(code: &str) -> usize {
+    let bytes = code.as_bytes();
+    let end =
+        bytes.iter().rev().take(3).fold(bytes.len(), |sum, byte| sum * 7 + usize::from(*byte));
+    end % RECENT
+}
+
 /// The largest index up to `most` that is between characters.
 #[must_use]
 pub fn floor_boundary(text: &str, most: usize) -> usize {
@@ -455,7 +481,8 @@ mod tests {
         report.problem(&Problem { message: "two", ..Problem::ERROR });
         assert_eq!(report.first.as_deref(), Some("one"));
         assert_eq!((report.errors, report.warnings, report.total()), (2, 1, 3));
-        let messages: Vec<&str> = report.problems().iter().map(|found| found.message.as_str()).collect();
+        let messages: Vec<&str> =
+            report.problems().iter().map(|found| found.message.as_str()).collect();
         assert_eq!(messages, ["one", "two", "w"]);
     }
 

@@ -11,7 +11,7 @@ use super::patterns::Match;
 use super::report::{Fix, Located, Rank, Report, Severity, clip};
 use super::status::{Outcome, Status};
 use super::summary::{self, MAX_WORDS};
-use super::watch::Watch;
+use super::watch::{Watch, claims_success};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -189,7 +189,7 @@ fn of_match(found: &Match, status: &Status) -> Analysis {
     let code = if found.code.is_empty() { found.name.clone() } else { found.code.clone() };
     Analysis {
         kind: found.kind,
-        summary: clip(&truthful(&summary, status), MAX_WORDS),
+        summary: clip(&truthful(&summary, found.kind, status), MAX_WORDS),
         actionable: !found.suggestion.is_empty() || !found.fix_command.is_empty(),
         suggestion,
         hash: fingerprint(["pattern", &found.name, &normalise(&found.line)].into_iter()),
@@ -241,8 +241,8 @@ fn of_report(report: &Report, status: &Status, problems: usize) -> Analysis {
     });
     Analysis {
         kind: report.kind,
-        summary: truthful(&summary::summarise(report), status),
-        suggestion: summary::suggest(report),
+        summary: truthful(&summary::summarise(report), report.kind, status),
+        suggestion: advice(report, status),
         actionable: summary::is_actionable(report),
         hash: hash_of(report),
         tool: report.tool,
@@ -308,14 +308,28 @@ fn hash_of(report: &Report) -> String {
 }
 
 /// A summary that does not contradict how the command ended.
-fn truthful(summary: &str, status: &Status) -> String {
-    match status.outcome() {
-        Outcome::Failed if status.timed_out => format!("{summary} (timed out)"),
-        Outcome::Failed if status.signal.is_some() => {
-            format!("{summary} ({})", status.words().unwrap_or_default())
-        }
-        _ => summary.to_owned(),
+fn truthful(summary: &str, kind: Kind, status: &Status) -> String {
+    if status.outcome() != Outcome::Failed {
+        return summary.to_owned();
     }
+    let ended = status.words().unwrap_or_default();
+    if claims_success(summary) {
+        // What it quotes would read as success; the quotation is in the details.
+        return format!("{} ({ended})", kind.label());
+    }
+    if status.timed_out || status.signal.is_some() {
+        return format!("{summary} ({ended})");
+    }
+    summary.to_owned()
+}
+
+/// What to do, in words that do not read as success either.
+fn advice(report: &Report, status: &Status) -> String {
+    let words = summary::suggest(report);
+    if status.outcome() == Outcome::Failed && claims_success(&words) {
+        return summary::general(report.kind).to_owned();
+    }
+    words
 }
 
 /// Lines of a text that is one message.

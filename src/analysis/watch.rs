@@ -5,6 +5,8 @@
 
 use super::report::{MAX_QUOTE, clip};
 use super::sample::Sample;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use std::sync::LazyLock;
 
 /// What was seen so far.
 #[derive(Debug, Default)]
@@ -92,6 +94,36 @@ const SUCCESS: [&str; 16] = [
     "ll done",
 ];
 
+/// [`WORDS`] as one automaton: a line is read once for all of them.
+static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = WORDS.iter().map(|(word, _)| word);
+    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words).ok()
+});
+
+/// Statements that all is well, in lower case. No summary of a command that failed may have one, not
+/// even in a quotation.
+const CLAIMS: [&str; 12] = [
+    "all checks passed",
+    "all tests passed",
+    "tests passed",
+    "no issues found",
+    "no problems",
+    "no errors",
+    " 0 errors",
+    "all done",
+    "all good",
+    "build succeeded",
+    "completed successfully",
+    "success:",
+];
+
+/// Whether a text claims that all is well.
+#[must_use]
+pub fn claims_success(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    CLAIMS.iter().any(|claim| lower.contains(claim))
+}
+
 impl Watch {
     /// Looks at one part's sample; `first` when it is the text's first.
     pub fn sample(&mut self, sample: &Sample, first: bool) {
@@ -103,8 +135,9 @@ impl Watch {
             if first && self.first.is_none() {
                 self.first = Some(clip(line, MAX_QUOTE));
             }
-            let points = points(line);
-            if points > 0 && self.best.as_ref().is_none_or(|(best, _)| points > *best) {
+            let best = self.best.as_ref().map_or(0, |(best, _)| *best);
+            let points = points(line, best);
+            if points > best {
                 self.best = Some((points, clip(line, MAX_QUOTE)));
             }
         }
@@ -132,25 +165,33 @@ impl Watch {
     }
 }
 
-/// How much a line looks like a cause; 0 when it does not.
-fn points(line: &str) -> u32 {
+/// How much a line looks like a cause; 0 when it does not, or not more than the best so far.
+fn points(line: &str, best: u32) -> u32 {
     if line.len() > 2000 {
         return 0;
     }
     let start = STARTS.iter().find(|(start, _)| line.starts_with(start)).map_or(0, |found| found.1);
-    let word = WORDS.iter().filter(|(word, _)| line.contains(word)).map(|found| found.1).max();
-    // `program: cannot do: reason`, the convention of system tools.
-    let parts = line.split(": ").take(4).count() as u32;
-    let points = start.max(word.unwrap_or(0));
-    if points == 0 {
+    let points = start.max(word_points(line));
+    if points == 0 || points + 3 * MAX_PARTS <= best {
         return 0;
     }
-    if SUCCESS.iter().any(|success| line.contains(success)) {
+    if SUCCESS.iter().any(|success| line.contains(success)) || claims_success(line) {
         return 0;
     }
     let calm = CALM.iter().any(|calm| line.contains(calm));
-    let points = points + parts.min(3) * 3;
+    // `program: cannot do: reason`, the convention of system tools.
+    let parts = line.split(": ").take(MAX_PARTS as usize).count() as u32;
+    let points = points + 3 * parts;
     if calm { points / 3 } else { points }
+}
+
+/// Parts of a line that count.
+const MAX_PARTS: u32 = 3;
+
+fn word_points(line: &str) -> u32 {
+    let Some(finder) = &*FINDER else { return 0 };
+    let found = finder.find_overlapping_iter(line);
+    found.map(|word| WORDS[word.pattern().as_usize()].1).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -160,7 +201,7 @@ mod tests {
 
     fn cause(text: &str) -> Option<String> {
         let mut watch = Watch::default();
-        watch.sample(&Sample::of(text, &Cleaner::default()), true);
+        watch.sample(&Sample::of(text, &Cleaner::default(), true), true);
         watch.cause().map(str::to_owned)
     }
 

@@ -4,14 +4,15 @@
 //! ([`MAX_QUEUED`]); a task that meets a full queue waits until JavaScript has taken some. Releasing a
 //! task, or the end of its environment, stops it.
 
+use crate::compression::Compression;
 use crate::platform::clock::{Clock, SystemClock};
 use crate::platform::filesystem::{FileSystem, RealFileSystem};
+use crate::platform::system_error::system_name;
 use crate::telemetry::compact::{
     CompactError, CompactReport, CompactSettings, Progress, compact_file, compact_stream,
 };
-use crate::telemetry::failure::{self, Failure, system_name};
+use crate::telemetry::failure::{self, Failure};
 use crate::telemetry::level::Level;
-use crate::telemetry::paths::Compression;
 use crate::telemetry::read::{
     Filter, Pattern, ReadError, ReadReport, ReadSettings, read_log, resolve,
 };

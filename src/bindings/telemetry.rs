@@ -1,11 +1,11 @@
 //! TelemetryManager's native half.
 
 use super::{fast, handles};
+use crate::compression::Compression;
 use crate::telemetry::archive::Retention;
 use crate::telemetry::failure::Failure;
 use crate::telemetry::handle::Event;
 use crate::telemetry::level::Level;
-use crate::telemetry::paths::Compression;
 use crate::telemetry::profile::Profile;
 use crate::telemetry::ring::Geometry;
 use crate::telemetry::runtime::Runtime;

@@ -10,5 +10,6 @@ pub mod exit;
 pub(crate) mod faulty;
 pub mod filesystem;
 pub mod mmap;
+pub mod system_error;
 pub mod thread;
 pub mod user;

@@ -12,30 +12,8 @@
 //!
 //! An archive's name begins with the log's base: its file name without a final `.jsonl`.
 
+use crate::compression::Compression;
 use std::path::{Path, PathBuf};
-
-/// How an archive is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Compression {
-    /// Left as plain JSONL.
-    None,
-    /// gzip (RFC 1952), read by `zcat`.
-    Gzip,
-    /// Zstandard (RFC 8878), read by `zstdcat`.
-    Zstd,
-}
-
-impl Compression {
-    /// What is put behind the archive's plain name.
-    #[must_use]
-    pub fn suffix(self) -> &'static str {
-        match self {
-            Compression::None => "",
-            Compression::Gzip => ".gz",
-            Compression::Zstd => ".zst",
-        }
-    }
-}
 
 /// An archive of a log, as its file name tells it. Orders by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

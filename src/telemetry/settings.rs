@@ -1,9 +1,9 @@
 //! What one handle was asked for. The facade fills in every default; the core has none.
 
 use super::archive::Retention;
-use super::paths::Compression;
 use super::profile::Profile;
 use super::ring::Geometry;
+use crate::compression::Compression;
 use std::path::PathBuf;
 use std::time::Duration;
 

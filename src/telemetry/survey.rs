@@ -1,11 +1,11 @@
 //! What there is of a log: files, lines by level, times, rings. Every file is read to its end, in
 //! constant memory; nothing is written.
 
-use super::paths::Compression;
 use super::read::{
     LineSplitter, Meta, Named, Piece, ReadError, archives, open_archive, open_regular, rings,
 };
 use super::ring::RingView;
+use crate::compression::Compression;
 use crate::platform::filesystem::FileSystem;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -97,8 +97,8 @@ pub fn survey(
     match open_regular(&**fs, &log) {
         Ok(file) => {
             let length = fs.status(&file).map_err(ReadError::io("look at", &log))?.length;
-            let source = super::archive::decode::FileReader::new(Arc::clone(fs), file);
-            let source = super::archive::decode::decode(source, named.compression)
+            let source = crate::compression::decode::FileReader::new(Arc::clone(fs), file);
+            let source = crate::compression::decode::decode(source, named.compression)
                 .map_err(|error| error.to_string());
             let name = paths.file_name().to_owned();
             survey.log = Some(survey.read(name, named.compression, length, source, stop));

@@ -2,7 +2,7 @@
 
 use super::dialect::Spec;
 use super::kind::Kind;
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
 mod builds;
@@ -49,7 +49,11 @@ static MARKERS: LazyLock<Option<Markers>> = LazyLock::new(|| {
             owners.push(index);
         }
     }
-    let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts).ok()?;
+    let automaton = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .match_kind(MatchKind::Standard)
+        .build(texts)
+        .ok()?;
     Some(Markers { automaton, owners })
 });
 

@@ -1,15 +1,16 @@
 //! From a plain archive to a compressed one.
 //!
-//! Memory is constant ([`super::encode`]) whatever the archive's size. The new file has the plain one's
+//! Memory is constant ([`crate::compression::encode`]) whatever the archive's size. The new file has the plain one's
 //! permissions.
 //!
 //! Failing anywhere leaves the plain archive as it was. The temporary file is removed; where even that
 //! fails, or the process dies, the next start does it ([`super::leftovers`]).
 
-use super::super::paths::{Compression, LogPaths};
-use super::decode::{FileReader, decode, read_full};
-use super::encode::{Encoder, FileWriter};
+use super::super::paths::LogPaths;
 use super::error::ArchiveError;
+use crate::compression::Compression;
+use crate::compression::decode::{FileReader, decode, read_full};
+use crate::compression::encode::{Encoder, FileWriter};
 use crate::platform::filesystem::FileSystem;
 use std::fs::File;
 use std::io::{self, Write};

@@ -8,11 +8,12 @@
 //! A panic in a job is caught and told as that job's error; the thread goes on.
 
 use super::super::counters::Counter;
-use super::super::paths::{Compression, LogPaths};
+use super::super::paths::LogPaths;
 use super::compress::{Outcome, compress_archive};
 use super::error::ArchiveError;
 use super::leftovers::finish_leftovers;
 use super::retention::{Retention, enforce};
+use crate::compression::Compression;
 use crate::platform::clock::Clock;
 use crate::platform::filesystem::FileSystem;
 use crate::platform::thread::lower_priority;

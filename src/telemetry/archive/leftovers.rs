@@ -8,9 +8,10 @@
 //! What another process is at right now is left to it: whoever compresses holds the plain archive's
 //! lock.
 
-use super::super::paths::{Compression, LogPaths};
+use super::super::paths::LogPaths;
 use super::compress::{Locked, Outcome, compress_archive, lock_plain, remove};
 use super::error::ArchiveError;
+use crate::compression::Compression;
 use crate::platform::filesystem::FileSystem;
 use std::sync::atomic::AtomicBool;
 

@@ -3,7 +3,6 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`compress`] | makes a plain archive a compressed one |
-//! | [`decode`], [`encode`] | read and write archives of every kind |
 //! | [`leftovers`] | finishes what a crash interrupted |
 //! | [`retention`] | deletes what is too old or too much |
 //! | [`compressor`] | the thread that does all this |
@@ -18,8 +17,6 @@
 
 pub mod compress;
 pub mod compressor;
-pub mod decode;
-pub mod encode;
 mod error;
 pub mod leftovers;
 pub mod retention;

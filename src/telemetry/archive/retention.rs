@@ -6,9 +6,10 @@
 //!
 //! An archive that is being compressed right now is counted as deleted and left until the next time.
 
-use super::super::paths::{ArchiveName, Compression, LogPaths};
+use super::super::paths::{ArchiveName, LogPaths};
 use super::compress::{Locked, lock_plain, remove};
 use super::error::ArchiveError;
+use crate::compression::Compression;
 use crate::platform::filesystem::FileSystem;
 use std::collections::BTreeMap;
 use std::time::Duration;

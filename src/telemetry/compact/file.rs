@@ -1,12 +1,13 @@
 //! Compacting a file: reading it, writing beside it, taking its place.
 
-use super::super::archive::decode::{FileReader, decode};
-use super::super::archive::encode::{Encoder, FileWriter};
-use super::super::paths::{Compression, LogPaths};
+use super::super::paths::LogPaths;
 use super::super::read::rings;
 use super::super::ring::RingView;
 use super::stream::{Counting, compression_of, rewrite};
 use super::{CompactError, CompactReport, CompactSettings, Progress};
+use crate::compression::Compression;
+use crate::compression::decode::{FileReader, decode};
+use crate::compression::encode::{Encoder, FileWriter};
 use crate::platform::filesystem::{FileStatus, FileSystem};
 use std::fs::File;
 use std::io;

@@ -1,11 +1,11 @@
 //! Compacting a stream of lines.
 
-use super::super::archive::decode::decode;
-use super::super::paths::Compression;
 use super::super::read::{LINE_BOUND, LineSplitter, Piece};
 use super::super::sanitize::Sanitizer;
 use super::rewrite::Rewriter;
 use super::{CompactError, CompactReport, CompactSettings, Progress};
+use crate::compression::Compression;
+use crate::compression::decode::decode;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -1,10 +1,11 @@
-use super::super::archive::decode;
-use super::super::archive::encode::Encoder;
-use super::super::paths::{Compression, LogPaths};
+use super::super::paths::LogPaths;
 use super::super::ring::{Geometry, Ring};
 use super::file::{Input, open_temporary};
 use super::stream::compression_of;
 use super::*;
+use crate::compression::Compression;
+use crate::compression::decode;
+use crate::compression::encode::Encoder;
 use crate::platform::faulty::{Call, Fault, FaultyFileSystem};
 use crate::platform::filesystem::{FileSystem, RealFileSystem};
 use std::io::{Read, Write};

@@ -1,9 +1,10 @@
 //! A place in the log that stays right across rotations.
 
-use super::super::archive::decode::{FileReader, decode};
-use super::super::paths::{ArchiveName, Compression, LogPaths};
+use super::super::paths::{ArchiveName, LogPaths};
 use super::reader::ReadError;
 use super::sources::{Named, archives, open_regular};
+use crate::compression::Compression;
+use crate::compression::decode::{FileReader, decode};
 use crate::platform::filesystem::FileSystem;
 use std::collections::HashSet;
 use std::fs::File;

@@ -1,8 +1,9 @@
 //! Which files a log is read from.
 
-use super::super::archive::decode::{FileReader, decode};
-use super::super::paths::{ArchiveName, Compression, LogPaths};
+use super::super::paths::{ArchiveName, LogPaths};
 use super::reader::ReadError;
+use crate::compression::Compression;
+use crate::compression::decode::{FileReader, decode};
 use crate::platform::filesystem::FileSystem;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

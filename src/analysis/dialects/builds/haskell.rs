@@ -75,15 +75,8 @@ impl Haskell {
         let Some(Pending { severity, code, file, line, column }) = self.pending.take() else {
             return;
         };
-        let problem = Problem {
-            severity,
-            code: &code,
-            message,
-            file: &file,
-            line,
-            column,
-            ..Problem::ERROR
-        };
+        let problem =
+            Problem { severity, code: &code, message, file: &file, line, column, ..Problem::ERROR };
         count(&problem, report);
     }
 }

@@ -70,12 +70,7 @@ impl Dialect for Languages {
                 Some((file, row)) => {
                     report.tool = "ocaml";
                     report.quote(line);
-                    report.problem(&Problem {
-                        message,
-                        file: &file,
-                        line: row,
-                        ..Problem::ERROR
-                    });
+                    report.problem(&Problem { message, file: &file, line: row, ..Problem::ERROR });
                 }
                 None => self.message = Some(line.to_owned()),
             }
@@ -174,14 +169,54 @@ mod tests {
     #[test]
     fn each_is_read_with_its_file_and_message() {
         for (text, tool, file, first) in [
-            ("lib/m.dart:9:3: Error: Method not found: 'f'.\n  f();\n", "dart", "lib/m.dart", "Method not found: 'f'."),
-            ("/w/a.nim(3, 1) Error: undeclared identifier: 'f'\n", "nim", "/w/a.nim", "undeclared identifier: 'f'"),
-            ("x.proto:5:3: \"Foo\" is not defined.\n", "protoc", "x.proto", "\"Foo\" is not defined."),
-            ("src/a.erl:3:5: function f/0 undefined\n", "erlc", "src/a.erl", "function f/0 undefined"),
-            ("File \"b/m.ml\", line 1, characters 9-12:\n1 | f ()\n    ^\nError: Unbound value f\n", "ocaml", "b/m.ml", "Error: Unbound value f"),
-            ("Error: Undeclared identifier.\n --> c/A.sol:5:9:\n  |\n5 | f();\n", "solc", "c/A.sol", "Error: Undeclared identifier."),
-            ("Error: Undefined variable.\n  ╷\n3 │ color: $x;\n  ╵\n  s/a.scss 3:10  root stylesheet\n", "sass", "s/a.scss", "Error: Undefined variable."),
-            ("error: Type \"U\" is neither a built-in type.\n  -->  p/schema.prisma:9\n   |\n", "prisma", "p/schema.prisma", "error: Type \"U\" is neither a built-in type."),
+            (
+                "lib/m.dart:9:3: Error: Method not found: 'f'.\n  f();\n",
+                "dart",
+                "lib/m.dart",
+                "Method not found: 'f'.",
+            ),
+            (
+                "/w/a.nim(3, 1) Error: undeclared identifier: 'f'\n",
+                "nim",
+                "/w/a.nim",
+                "undeclared identifier: 'f'",
+            ),
+            (
+                "x.proto:5:3: \"Foo\" is not defined.\n",
+                "protoc",
+                "x.proto",
+                "\"Foo\" is not defined.",
+            ),
+            (
+                "src/a.erl:3:5: function f/0 undefined\n",
+                "erlc",
+                "src/a.erl",
+                "function f/0 undefined",
+            ),
+            (
+                "File \"b/m.ml\", line 1, characters 9-12:\n1 | f ()\n    ^\nError: Unbound value f\n",
+                "ocaml",
+                "b/m.ml",
+                "Error: Unbound value f",
+            ),
+            (
+                "Error: Undeclared identifier.\n --> c/A.sol:5:9:\n  |\n5 | f();\n",
+                "solc",
+                "c/A.sol",
+                "Error: Undeclared identifier.",
+            ),
+            (
+                "Error: Undefined variable.\n  ╷\n3 │ color: $x;\n  ╵\n  s/a.scss 3:10  root stylesheet\n",
+                "sass",
+                "s/a.scss",
+                "Error: Undefined variable.",
+            ),
+            (
+                "error: Type \"U\" is neither a built-in type.\n  -->  p/schema.prisma:9\n   |\n",
+                "prisma",
+                "p/schema.prisma",
+                "error: Type \"U\" is neither a built-in type.",
+            ),
         ] {
             let found = analyze(text, &Status::default(), None, 0);
             assert_eq!((found.kind, found.tool), (Kind::BuildFailure, tool), "{text}");

@@ -144,7 +144,8 @@ impl Biome {
 /// `  - src/a.js (3 errors, 6 warnings)` names a file, `  lint/style/useConst   3 (3 warnings)` counts a
 /// rule; what is but information counts for nothing.
 fn summary(line: &str, report: &mut Report) {
-    let Some((head, counts)) = line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")) else {
+    let Some((head, counts)) = line.strip_suffix(')').and_then(|line| line.rsplit_once(" ("))
+    else {
         return;
     };
     let of = |what: &str| {

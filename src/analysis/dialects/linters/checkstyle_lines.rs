@@ -51,7 +51,10 @@ fn found(line: &str) -> Option<Problem<'_>> {
     let (severity, rest) = if let Some(rest) = line.strip_prefix("[ERROR] ") {
         (Severity::Error, rest)
     } else {
-        (Severity::Warning, line.strip_prefix("[WARN] ").or_else(|| line.strip_prefix("[WARNING] "))?)
+        (
+            Severity::Warning,
+            line.strip_prefix("[WARN] ").or_else(|| line.strip_prefix("[WARNING] "))?,
+        )
     };
     let at = memchr::memmem::find(rest.as_bytes(), b".java:")?;
     if let Some(place) = rest.get(at + 6..)?.strip_prefix('[') {

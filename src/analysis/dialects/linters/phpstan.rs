@@ -81,13 +81,7 @@ impl Phpstan {
     fn tell(&mut self, report: &mut Report) {
         let Some((line, message, code)) = self.open.take() else { return };
         let file = &self.file;
-        report.problem(&Problem {
-            code: &code,
-            message: &message,
-            file,
-            line,
-            ..Problem::ERROR
-        });
+        report.problem(&Problem { code: &code, message: &message, file, line, ..Problem::ERROR });
     }
 }
 

@@ -56,15 +56,7 @@ impl Dialect for Pretty {
         }
         let (line, column) = row.place();
         let file = &self.file;
-        report.problem(&Problem {
-            severity,
-            code,
-            message,
-            file,
-            line,
-            column,
-            ..Problem::ERROR
-        });
+        report.problem(&Problem { severity, code, message, file, line, column, ..Problem::ERROR });
     }
 
     fn finish(&mut self, report: &mut Report) {
@@ -83,7 +75,8 @@ fn marked(line: &str) -> Option<(Severity, &str)> {
 
 /// The file of `  src/a.js:1:1`.
 fn heading(line: &str) -> Option<&str> {
-    let place = line.strip_prefix("  ").filter(|text| !text.starts_with(' ') && text.len() < 500)?;
+    let place =
+        line.strip_prefix("  ").filter(|text| !text.starts_with(' ') && text.len() < 500)?;
     let found = whole(place).filter(|found| found.column > 0)?;
     found.file.contains('.').then_some(found.file)
 }

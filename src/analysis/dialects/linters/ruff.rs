@@ -29,15 +29,14 @@ pub(super) static SPEC: Spec = Spec {
         " fixable with ",
         "\nFound ",
         "invalid-syntax: ",
+        "imported but unused",
+        "assigned to but never used",
         // Of cut texts, which have no total: messages met most.
         ": [F",
         ": [E",
-        "` imported but unused",
-        "Local variable `",
         "Undefined name `",
         "Import block is un-sorted",
         "Line too long (",
-        "assigned to but never used",
     ],
     recognises,
     start: || Box::new(Ruff::default()),
@@ -107,7 +106,7 @@ impl Dialect for Ruff {
             b' ' => {
                 if let Some(header) = self.header.take() {
                     self.place(&header, line, report);
-                } else if line.contains('\t') {
+                } else if memchr::memchr(b'\t', line.as_bytes()).is_some() {
                     statistics(line, report);
                 } else if !self.file.is_empty()
                     && let Some((place, rest)) = grouped(line)
@@ -120,6 +119,7 @@ impl Dialect for Ruff {
             b'F' if line.starts_with("Found ") => total(line, report),
             b'[' if line.starts_with("[*] ") => fixable(line, report),
             b'N' if line.starts_with("No fixes available") => fixable_hidden(line, report),
+            b'0'..=b'9' if is_source(line) => {}
             b'0'..=b'9' if line.contains('\t') => statistics(line, report),
             _ if split_code(line).is_some() => line.clone_into(self.header.insert(String::new())),
             _ => {
@@ -167,6 +167,12 @@ impl Ruff {
         });
         problem(header, place.0, place.1, report);
     }
+}
+
+/// A line of source in a full diagnostic: `12 | import os`, `12 + import os`, `12 - import os`.
+fn is_source(line: &str) -> bool {
+    let after = line.trim_start_matches(|first: char| first.is_ascii_digit()).as_bytes();
+    matches!(after, [b' ', b'|' | b'+' | b'-'] | [b' ', b'|' | b'+' | b'-', b' ', ..])
 }
 
 /// Whether a line alone is unmistakably one of ruff's headers, not a word that looks like a code.

@@ -36,7 +36,8 @@ impl Dialect for Spelling {
 
     fn line(&mut self, line: &str, report: &mut Report) {
         if let Some(message) = self.pending.take() {
-            let place = line.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '.' && c != '/');
+            let place =
+                line.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '.' && c != '/');
             let found = whole(place);
             report.problem(&Problem {
                 message: &message,
@@ -88,7 +89,12 @@ mod tests {
 
     #[test]
     fn both_name_the_word_and_its_correction() {
-        let found = analyze("d/a.md:3: teh ==> the\nd/a.md:9: wierd ==> weird\n", &Status::default(), None, 0);
+        let found = analyze(
+            "d/a.md:3: teh ==> the\nd/a.md:9: wierd ==> weird\n",
+            &Status::default(),
+            None,
+            0,
+        );
         assert_eq!((found.tool, found.details.error_count), ("codespell", Some(2)));
         assert_eq!(found.fix.unwrap().command, "codespell -w");
         let text = "error: `teh` should be `the`\n  --> d/a.md:3:1\n  |\n3 | teh\n  | ^^^\n";

@@ -1,21 +1,24 @@
 //! Package managers.
 
 use crate::analysis::dialect::Spec;
+use crate::analysis::kind::Kind;
 
+mod bun;
 mod go_modules;
 mod npm;
-mod npm_likes;
 mod pip;
+mod pnpm;
 mod resolvers;
 mod uv;
+mod yarn;
 
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[
     &npm::SPEC,
-    &npm_likes::PNPM,
-    &npm_likes::YARN,
-    &npm_likes::BERRY,
-    &npm_likes::BUN,
+    &pnpm::SPEC,
+    &yarn::YARN,
+    &yarn::BERRY,
+    &bun::SPEC,
     &uv::SPEC,
     &pip::SPEC,
     &resolvers::POETRY,
@@ -52,6 +55,26 @@ fn network_code(code: &str) -> bool {
         "ERR_TLS_CERT_ALTNAME_INVALID",
     ];
     CODES.contains(&code)
+}
+
+/// The kind a registry's answer or a system error in a sentence makes of it.
+fn kind_of_message(text: &str) -> Kind {
+    let has = |words: &str| text.contains(words);
+    if text.split(|next: char| !(next.is_ascii_alphanumeric() || next == '_')).any(network_code)
+        || has("There appears to be trouble with your network")
+        || has("ConnectionRefused")
+        || has("socket hang up")
+    {
+        Kind::NetworkError
+    } else if has("401") || has("403 Forbidden") || has("\"Unauthorized\"") {
+        Kind::Auth
+    } else if has("ENOSPC") {
+        Kind::ResourceExhaustion
+    } else if has("EACCES") || has("EPERM") {
+        Kind::Permission
+    } else {
+        Kind::Dependency
+    }
 }
 
 #[cfg(test)]

@@ -122,7 +122,10 @@ impl Npm {
             self.script |= code == "ELIFECYCLE" || code.bytes().all(|byte| byte.is_ascii_digit());
             return;
         }
-        if trimmed.starts_with("Lifecycle script ") || trimmed == "command failed" {
+        if trimmed.starts_with("Lifecycle script ")
+            || trimmed == "command failed"
+            || trimmed.starts_with("Test failed.")
+        {
             self.script = true;
         }
         if let Some(path) = text.strip_prefix("path ") {
@@ -142,7 +145,8 @@ impl Npm {
 
     fn verdict(&self, report: &mut Report) {
         report.errors = 1;
-        if self.script {
+        // Without code or sentence the text was cut: what ran before is all there is.
+        if self.script || (self.code.is_empty() && self.message.is_empty()) {
             self.script_failed(report);
             return;
         }
@@ -273,7 +277,9 @@ fn kind_of(code: &str, line: &str) -> Kind {
         "ENOSPC" | "EMFILE" | "ENFILE" | "ENOMEM" | "EDQUOT" => Kind::ResourceExhaustion,
         "EACCES" | "EPERM" | "EROFS" => Kind::Permission,
         "E404" => Kind::Dependency,
-        _ if network_code(code) => Kind::NetworkError,
+        _ if network_code(code) || own(line).is_some_and(|text| text.starts_with("network ")) => {
+            Kind::NetworkError
+        }
         "" if line.contains("issing script:") => Kind::Unknown,
         _ if code.len() == 4 && code.starts_with("E5") => Kind::NetworkError,
         _ => Kind::Dependency,

@@ -18,12 +18,13 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "uv",
     markers: &[
-        "  × ",
-        "uv.lock",
+        "× No solution found",
+        "× Failed to ",
+        "`uv.lock`",
         "error: Failed to ",
         "error: No solution found",
         "error: Request failed",
-        "`pyproject.toml`",
+        "error: No `pyproject.toml`",
         "error: No virtual environment",
     ],
     recognises,
@@ -103,7 +104,8 @@ impl Dialect for Uv {
                 if self.printed && !text.starts_with("hint: ") && text != "[stderr]" {
                     text.clone_into(&mut self.last);
                 }
-                if let Some(text) = text.strip_prefix("╰─▶ ")
+                if let Some(text) = text
+                    .strip_prefix("╰─▶ ")
                     .or_else(|| text.strip_prefix("├─▶ "))
                     .or_else(|| text.strip_prefix("cause: "))
                 {

@@ -14,9 +14,8 @@
 
 use super::body::Body;
 use super::meaning::{Answer, failure_in};
-use super::status::{
-    failing, is_too_long, kind_of, retry_header, suggestion, three_digits, wait_in_words,
-};
+use super::status::{failing, is_too_long, kind_of, retry_header, suggestion, wait_in_words};
+use super::words::{Words, status_line, words};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
@@ -25,18 +24,33 @@ use crate::analysis::sample::Sample;
 pub(super) static SPEC: Spec = Spec {
     name: "http",
     markers: &[
-        "HTTP/",
-        "HTTP ",
-        "\"error\"",
-        "'error'",
-        "\"errors\"",
-        "\"statusCode\"",
-        "\"status\"",
+        "HTTP/1.",
+        "HTTP/2 ",
+        "HTTP/3 ",
+        "HTTP 4",
+        "HTTP 5",
+        "GET http",
+        "POST http",
+        "PUT http",
+        "PATCH http",
+        "DELETE http",
+        "HEAD http",
+        "\"error\":",
+        "\"error\" :",
+        "'error':",
+        "\"errors\":",
+        "\"statusCode\":",
+        "\"status\":4",
+        "\"status\":5",
+        "\"status\": 4",
+        "\"status\": 5",
+        "\"code\":4",
+        "\"code\":5",
+        "\"object\":\"error\"",
+        "\"object\": \"error\"",
         "\"documentation_url\"",
         "\"__type\"",
-        "\"detail\"",
-        "\"message\"",
-        "status code",
+        "with status code ",
         "rror code: ",
         " Client Error: ",
         " Server Error: ",
@@ -45,22 +59,35 @@ pub(super) static SPEC: Spec = Spec {
         "HTTP Error ",
         "Response code ",
         "HTTP error",
+        "Error: 4",
+        "Error: 5",
+        "api_core.exceptions.",
+        "RateLimitError: ",
+        "AuthenticationError: ",
+        "PermissionDeniedError: ",
+        "ThrottlingException: ",
+        "TooManyRequestsException: ",
+        "AccessDeniedException: ",
+        "WindowExceededError: ",
+        "APIConnection",
+        "APITimeoutError: ",
+        "ServiceUnavailableError: ",
+        "OverloadedError: ",
+        "404 Not Found",
+        "404 page not found",
         "401 Unauthorized",
         "403 Forbidden",
         "400 Bad Request",
+        "408 Request Timeout",
         "429 Too Many",
         "500 Internal Server",
         "502 Bad Gateway",
         "503 Service",
         "504 Gateway",
-        ": [429 ",
-        ": [50",
-        "Error: 4",
-        "Error: 5",
-        "exceptions.",
-        " 404 Not Found",
-        "http://",
-        "https://",
+        ": [4",
+        ": [5",
+        "HTTP status ",
+        "status code: ",
     ],
     recognises,
     start: || Box::new(Answers::default()),
@@ -95,6 +122,8 @@ struct Answers {
     traceback_at: u64,
     frame: String,
     errno: String,
+    /// Within what a test printed: Vitest shows it for tests that pass as well.
+    printed: bool,
 }
 
 impl Dialect for Answers {
@@ -107,13 +136,22 @@ impl Dialect for Answers {
             self.body_line(line, report.line_number());
             return;
         }
-        let Some(first) = line.as_bytes().first() else { return };
+        let Some(first) = line.as_bytes().first() else {
+            self.printed = false;
+            return;
+        };
+        if *first == b's' && (line.starts_with("stderr | ") || line.starts_with("stdout | ")) {
+            self.printed = true;
+        }
+        if self.printed {
+            return;
+        }
         let at = report.line_number();
         match first {
             b'{' => self.body(line, line, at),
             b'd' if line.starts_with("data: {") => self.body(&line[6..], &line[6..], at),
             b' ' => self.indented(line),
-            b'<' | b'H' | b'G' | b'P' | b'D' | b'4' | b'5' => self.status_or_words(line, at),
+            b'<' | b'H' | b'G' | b'P' | b'D' | b'4' | b'5' | b'[' => self.status_or_words(line, at),
             b'r' | b'R' => match retry_header(line) {
                 Some(wait) => self.wait_ms = Some(wait),
                 None => self.words(line, at),
@@ -283,7 +321,10 @@ impl Answers {
             report.code(code);
         }
         report.summary = Some(summary(kind, &self.status_line, status, code, &message));
-        report.suggestion = suggestion(kind, status, code, &told, wait);
+        // Where nobody answered, the words of the kind say what to do.
+        if !class.contains("Connection") && !class.contains("Timeout") {
+            report.suggestion = suggestion(kind, status, code, &told, wait);
+        }
         if kind == Kind::NetworkError && is_too_long(code, &told) {
             report.kind = Kind::ResourceExhaustion;
         }
@@ -306,168 +347,39 @@ fn summary(kind: Kind, line: &str, status: Option<u16>, code: &str, message: &st
     words
 }
 
-/// A line that is an answer's status, the status, and what follows it: `HTTP/1.1 429 Too Many Requests`,
-/// `< HTTP/2 404`, `HTTP 404 Not Found`, `GET https://… 500`, `404 {…}`, `404 Not Found`.
-fn status_line(line: &str) -> Option<(u16, &str)> {
-    let text = line.strip_prefix("< ").unwrap_or(line);
-    if text.starts_with('<') {
-        return titled(text);
+#[cfg(test)]
+mod tests {
+    use crate::analysis::analyze;
+    use crate::analysis::kind::Kind;
+    use crate::analysis::status::Status;
+
+    #[test]
+    fn a_client_s_exception_is_told_with_the_project_s_own_file() {
+        let text = "Traceback (most recent call last):\n  File \"/app/sync.py\", line 9, in <module>\n    pull()\n  File \"/app/.venv/lib/python3.12/site-packages/requests/models.py\", line 1024, in raise_for_status\n    raise HTTPError(http_error_msg, response=self)\nrequests.exceptions.HTTPError: 403 Client Error: Forbidden for url: https://x.test/a\n";
+        let analysis = analyze(text, &Status::default(), None, 0);
+        assert_eq!(analysis.kind, Kind::Auth);
+        assert_eq!(analysis.details.affected_files, ["/app/sync.py"]);
+        assert_eq!(analysis.details.errors_by_type["requests.exceptions.HTTPError"], 1);
     }
-    if let Some(rest) = text.strip_prefix("HTTP") {
-        let rest = match rest.strip_prefix('/') {
-            Some(version) => version.split_once(' ')?.1,
-            None => rest.strip_prefix(' ')?,
-        };
-        let (status, rest) = three_digits(rest)?;
-        let reason = rest.trim_start();
-        let plain =
-            reason.is_empty() || reason.starts_with(|next: char| next.is_ascii_alphabetic());
-        return (plain || reason.starts_with('{')).then_some((status, reason));
+
+    #[test]
+    fn the_header_s_wait_is_told() {
+        let text = "HTTP/1.1 503 Service Unavailable\nRetry-After: 12\n\nbusy\n";
+        let analysis = analyze(text, &Status::default(), None, 0);
+        assert_eq!((analysis.kind, analysis.retry_after_ms), (Kind::NetworkError, Some(12_000)));
+        let first = analysis.details.first_error.as_deref();
+        assert_eq!(first, Some("HTTP/1.1 503 Service Unavailable"));
     }
-    const METHODS: [&str; 6] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD "];
-    if let Some(method) = METHODS.iter().find(|method| text.starts_with(**method)) {
-        let rest = &text[method.len()..];
-        if !rest.starts_with("http://") && !rest.starts_with("https://") {
-            return None;
+
+    #[test]
+    fn logs_of_a_server_and_prose_are_no_answers() {
+        for text in [
+            "127.0.0.1 - - [02/Mar/2026:09:14:55 +0000] \"GET /x HTTP/1.1\" 404 153",
+            "POST https://x.test/v1 429 Too Many Requests, retrying in 2 s",
+            "HTTP status codes are explained below.",
+        ] {
+            let analysis = analyze(text, &Status::default(), None, 0);
+            assert_eq!(analysis.kind, Kind::Unknown, "{text}");
         }
-        let (_, rest) = rest.split_once(' ')?;
-        let (status, rest) = three_digits(rest)?;
-        let reason = rest.trim_start();
-        let plain = reason.is_empty()
-            || reason.starts_with('(')
-            || reason.starts_with(|next: char| next.is_ascii_uppercase());
-        return plain.then_some((status, reason));
     }
-    let (status, rest) = three_digits(text)?;
-    failing(u32::from(status))?;
-    let rest = rest.strip_prefix(' ')?;
-    let known = REASONS.contains(&rest);
-    (rest.starts_with("{\"") || rest.starts_with("{'") || known).then_some((status, rest))
-}
-
-/// What follows a status that stands alone on its line.
-const REASONS: [&str; 12] = [
-    "Bad Request",
-    "Unauthorized",
-    "Forbidden",
-    "Not Found",
-    "page not found",
-    "Request Timeout",
-    "Too Many Requests",
-    "Internal Server Error",
-    "Bad Gateway",
-    "Service Unavailable",
-    "Service Temporarily Unavailable",
-    "Gateway Timeout",
-];
-
-/// The title of a page that a server or proxy made for the failure: `<title>502 Bad Gateway</title>`.
-fn titled(line: &str) -> Option<(u16, &str)> {
-    let at = memchr::memmem::find(line.as_bytes(), b"<title>")?;
-    let (title, rest) = line.get(at + "<title>".len()..)?.split_once("</title>")?;
-    let (status, reason) = three_digits(title)?;
-    failing(u32::from(status))?;
-    REASONS.contains(&reason.trim_start()).then_some((status, rest))
-}
-
-/// A client's report of an answer.
-struct Words<'t> {
-    /// The exception's class, or nothing.
-    class: &'t str,
-    status: u16,
-    /// What follows the status.
-    rest: &'t str,
-}
-
-/// Words that come right before the status in clients' reports: axios and ky, OpenAI's and Anthropic's
-/// Python clients, httpx, urllib, got, and what is often written around `fetch`.
-const LEADS: [&str; 12] = [
-    "Request failed with status code ",
-    "Error code: ",
-    "Client error '",
-    "Server error '",
-    "HTTP Error ",
-    "Response code ",
-    "HTTP error! status: ",
-    "HTTP error! Status: ",
-    "HTTP error: ",
-    "HTTP status ",
-    "status code: ",
-    "HTTP ",
-];
-
-/// Exceptions whose message begins with the status.
-const CLASSES: [&str; 18] = [
-    "AuthenticationError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "BadRequestError",
-    "NotFoundError",
-    "ConflictError",
-    "UnprocessableEntityError",
-    "InternalServerError",
-    "APIError",
-    "APIStatusError",
-    "ApiError",
-    "HTTPError",
-    "HttpError",
-    "ClientError",
-    "ServerError",
-    "ClientResponseError",
-    "FetchError",
-    "AxiosError",
-];
-
-fn words(line: &str) -> Option<Words<'_>> {
-    let bytes = line.as_bytes();
-    if line.len() > 8192
-        || (memchr::memmem::find(bytes, b"rror").is_none()
-            && !line.starts_with("Request failed with status code ")
-            && memchr::memmem::find(bytes, b".exceptions.").is_none())
-    {
-        return None;
-    }
-    let line = line.strip_prefix("Uncaught ").unwrap_or(line);
-    let (class, text) = match line.split_once(": ") {
-        Some((class, text)) if is_class(class) => (class, text),
-        _ => ("", line),
-    };
-    if let Some((status, rest)) = three_digits(text)
-        && failing(u32::from(status)).is_some()
-        && !class.is_empty()
-    {
-        let last = class.rsplit('.').next().unwrap_or(class);
-        let after = rest.trim_start();
-        let told = CLASSES.contains(&last)
-            || class.contains("api_core.exceptions.")
-            || after.starts_with("{\"")
-            || after.starts_with("{'");
-        return told.then_some(Words { class, status, rest });
-    }
-    // Google's clients put the answer in brackets, after the address they asked.
-    let bracket = memchr::memmem::find(text.as_bytes(), b": [").map(|at| at + 3);
-    if let Some((status, rest)) = bracket.and_then(|at| three_digits(text.get(at..)?))
-        && failing(u32::from(status)).is_some()
-        && rest.starts_with(' ')
-    {
-        return Some(Words { class, status, rest });
-    }
-    LEADS.iter().find_map(|lead| {
-        let text = text.strip_prefix(lead)?;
-        if class.is_empty() && *lead == "HTTP " {
-            return None;
-        }
-        let (status, rest) = three_digits(text)?;
-        failing(u32::from(status))?;
-        Some(Words { class, status, rest })
-    })
-}
-
-/// `Error`, `openai.RateLimitError`, `google.api_core.exceptions.NotFound`.
-fn is_class(text: &str) -> bool {
-    let shaped = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
-    let last = text.rsplit('.').next().unwrap_or(text);
-    shaped
-        && text.len() <= 100
-        && (last.ends_with("Error") || last.ends_with("Exception") || text.contains(".exceptions."))
 }

@@ -7,10 +7,11 @@ mod body;
 mod clients;
 mod meaning;
 mod peers;
-mod status;
 mod runners;
 mod servers;
+mod status;
 mod transfers;
+mod words;
 
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[

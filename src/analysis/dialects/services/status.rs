@@ -49,6 +49,7 @@ pub(super) fn kind_of(status: Option<u16>, code: &str, message: &str) -> Kind {
 /// Whether more was sent than a model or a service takes.
 pub(super) fn is_too_long(code: &str, message: &str) -> bool {
     code.contains("context_length")
+        || code.to_ascii_lowercase().contains("contextwindow")
         || code.contains("request_too_large")
         || code.contains("string_above_max_length")
         || message.contains("maximum context length")

@@ -65,7 +65,7 @@ fn kind_of_code(code: u32) -> Kind {
 
 pub(super) static WGET: Spec = Spec {
     name: "wget",
-    markers: &["wget: ", " ERROR ", "... failed: ", "ERROR 4", "ERROR 5"],
+    markers: &["wget: ", "ERROR 4", "ERROR 5", "... failed: "],
     recognises: wget,
     start: || Box::new(Wget),
 };

@@ -157,7 +157,8 @@ impl Acceptance {
             return;
         }
         // `/app/test.cpp:5: FAILED:`, `test.cpp:6: ERROR: CHECK( … ) is NOT correct!`
-        if !line.ends_with(": FAILED:") && memchr::memmem::find(line.as_bytes(), b"ERROR: ").is_none()
+        if !line.ends_with(": FAILED:")
+            && memchr::memmem::find(line.as_bytes(), b"ERROR: ").is_none()
         {
             return;
         }

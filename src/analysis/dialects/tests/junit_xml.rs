@@ -149,7 +149,8 @@ fn is_path(name: &str) -> bool {
         && !name.contains(' ')
         && (1..=6).contains(&end.len())
         && end.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        && (name.contains(['/', '\\']) || ["js", "ts", "mjs", "cjs", "tsx", "jsx", "py", "rb", "php"].contains(&end))
+        && (name.contains(['/', '\\'])
+            || ["js", "ts", "mjs", "cjs", "tsx", "jsx", "py", "rb", "php"].contains(&end))
 }
 
 /// The value of an attribute of this element.
@@ -199,10 +200,7 @@ mod tests {
         let found = analyze(text, &Status::default(), None, 0);
         assert_eq!((found.kind.name(), found.details.error_count), ("test_failure", Some(2)));
         assert_eq!(found.details.affected_files, ["a.test.ts"]);
-        assert_eq!(
-            found.details.first_error.as_deref(),
-            Some("sum > adds - expected 3 to be 4")
-        );
+        assert_eq!(found.details.first_error.as_deref(), Some("sum > adds - expected 3 to be 4"));
     }
 
     #[test]

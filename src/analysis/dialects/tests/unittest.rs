@@ -16,8 +16,9 @@
 
 use super::failures::{Cause, Failures, number_after, seen, settle, state};
 use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::dialects::location::number;
 use crate::analysis::kind::Kind;
-use crate::analysis::report::{Rank, Report};
+use crate::analysis::report::{Problem, Rank, Report};
 use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
@@ -44,6 +45,8 @@ struct Unittest {
     cause: Cause,
     /// In the traceback of a failure whose file is not known yet.
     unplaced: bool,
+    /// The innermost frame of the project in the traceback being read.
+    raised: Option<(String, u32)>,
     /// In a traceback of the first failure.
     traced: bool,
 }
@@ -63,6 +66,7 @@ impl Dialect for Unittest {
                 self.failures.add(name, "", report);
                 self.cause.begin(line, report);
                 self.unplaced = true;
+                self.raised = None;
                 self.traced = false;
             }
             b'F' if total(line).is_some() => {
@@ -76,7 +80,7 @@ impl Dialect for Unittest {
                 state(report, 0);
                 report.quote(line);
             }
-            b' ' if self.unplaced => self.frame(line, report),
+            b' ' if line.starts_with("  File \"") => self.frame(line, report),
             b'T' if line.starts_with("Traceback (most recent call last):") => self.traced = true,
             b' ' => {}
             // Of chained exceptions the last failed the test.
@@ -85,6 +89,10 @@ impl Dialect for Unittest {
                 self.cause.retell();
             }
             _ => {
+                if let Some((file, row)) = self.raised.take() {
+                    let place = Problem { message: line, file: &file, line: row, ..Problem::ERROR };
+                    report.place(&place);
+                }
                 if self.traced && self.cause.is_open() && !is_rule(line, b'-') {
                     self.cause.piece(line);
                     self.cause.close();
@@ -108,10 +116,14 @@ impl Unittest {
             return;
         };
         let library = ["/unittest/", "/importlib/", "\\unittest\\", "\\importlib\\", "<frozen "];
-        if !library.iter().any(|part| file.contains(part)) {
-            report.file(file);
-            self.unplaced = false;
+        if library.iter().any(|part| file.contains(part)) {
+            return;
         }
+        if std::mem::take(&mut self.unplaced) {
+            report.file(file);
+        }
+        let row = line.split_once("\", line ").and_then(|(_, rest)| number(rest));
+        self.raised = row.map(|(row, _)| (file.to_owned(), row));
     }
 }
 

@@ -110,7 +110,9 @@ impl Uvu {
 /// A line that is a path of a script.
 fn names_file(line: &str) -> bool {
     !line.contains(' ')
-        && [".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx"].iter().any(|end| line.ends_with(end))
+        && [".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx"]
+            .iter()
+            .any(|end| line.ends_with(end))
 }
 
 #[cfg(test)]

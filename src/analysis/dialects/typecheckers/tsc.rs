@@ -11,6 +11,8 @@ use super::super::location::{Place, colons, parentheses};
 use crate::analysis::dialect::{Dialect, Spec, always};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Problem, Rank, Report, Severity};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 pub(super) static SPEC: Spec = Spec {
     name: "tsc",
@@ -18,6 +20,9 @@ pub(super) static SPEC: Spec = Spec {
     recognises: always,
     start: || Box::new(Tsc::default()),
 };
+
+/// What stands before every diagnostic's number.
+static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" TS"));
 
 /// Modules that could not be found, remembered to see whether they explain the rest.
 const MAX_MISSING: usize = 50;
@@ -39,7 +44,7 @@ impl Dialect for Tsc {
         }
         // Angular's command and build services repeat the severity in front.
         let line = line.strip_prefix("Error: ").unwrap_or(line);
-        let Some(at) = memchr::memmem::find(line.as_bytes(), b" TS") else { return };
+        let Some(at) = MARK.find(line.as_bytes()) else { return };
         let (place, text) = match place(line) {
             Some(place) => (place, place.rest.strip_prefix("- ").unwrap_or(place.rest)),
             None if at <= "warning".len() => {

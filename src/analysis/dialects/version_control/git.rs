@@ -10,15 +10,36 @@
 //! hint: …
 //! ```
 
+use super::git_words::{fix_of, kind_of, known, rebase};
 use crate::analysis::dialect::{Dialect, Spec};
-use crate::analysis::dialects::phrases::{between, plain_word};
+use crate::analysis::dialects::phrases::between;
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Fix, Problem, Rank, Report};
 use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "git",
-    markers: &["fatal: ", "CONFLICT (", " ! [re", "error: ", "ERROR: Repository not found"],
+    markers: &[
+        "fatal: ",
+        "CONFLICT (",
+        " ! [re",
+        "ERROR: Repository not found",
+        "error: pathspec '",
+        "error: failed to push",
+        "error: Your local changes",
+        "error: The following untracked",
+        "because you have unmerged",
+        "error: cannot pull with rebase",
+        "error: cannot rebase",
+        "error: could not apply ",
+        "error: patch failed: ",
+        "patch does not apply",
+        "error: src refspec ",
+        "error: RPC failed",
+        "error: cannot lock ref",
+        "error: gpg failed",
+        "error: You have not concluded",
+    ],
     recognises,
     start: || Box::new(Git::default()),
 };
@@ -30,87 +51,6 @@ fn recognises(sample: &Sample) -> bool {
     git.finish(&mut report);
     report.is_failure()
 }
-
-/// Beginnings after `fatal: ` or `error: ` that are Git's own, whatever stands around them.
-const SENTENCES: [&str; 47] = [
-    "not a git repository",
-    "not a valid object name",
-    "Not a valid ",
-    "pathspec '",
-    "unable to access '",
-    "unable to connect to ",
-    "unable to look up ",
-    "Authentication failed for ",
-    "could not read Username for ",
-    "could not read Password for ",
-    "Could not read from remote repository",
-    "repository '",
-    "Need to specify how to reconcile",
-    "Not possible to fast-forward",
-    "refusing to merge unrelated histories",
-    "ambiguous argument '",
-    "bad revision '",
-    "bad object ",
-    "invalid reference: ",
-    "invalid upstream '",
-    "couldn't find remote ref ",
-    "detected dubious ownership in repository",
-    "The current branch ",
-    "You are not currently on a branch",
-    "No configured push destination",
-    "a branch named '",
-    "A branch named '",
-    "destination path '",
-    "failed to push some refs to ",
-    "src refspec ",
-    "Your local changes to the following files would be overwritten",
-    "The following untracked working tree files would be overwritten",
-    "cannot pull with rebase",
-    "cannot rebase: ",
-    "could not apply ",
-    "You have not concluded your merge",
-    "patch failed: ",
-    "cannot lock ref '",
-    "RPC failed; ",
-    "the remote end hung up unexpectedly",
-    "The remote end hung up unexpectedly",
-    "gpg failed to sign the data",
-    "unable to auto-detect email address",
-    "remote error: ",
-    "protocol error: ",
-    "No url found for submodule path",
-    "loose object ",
-];
-
-/// Words within such sentences that only Git has.
-const WORDS: [&str; 26] = [
-    ".git/",
-    ".lock': File exists",
-    " is not possible because you have unmerged files",
-    "already used by worktree at",
-    "already checked out at",
-    "in a work tree",
-    "work tree dir",
-    "new index file",
-    "index-pack failed",
-    "smudge filter",
-    "MERGE_HEAD",
-    "rebase in progress",
-    "does not have any commits yet",
-    "early EOF",
-    "empty ident name",
-    "partial commit during a merge",
-    "does not appear to be a git repository",
-    "remote origin already exists",
-    "No such remote",
-    "invalid refspec",
-    "is outside repository",
-    "unresolved conflict",
-    "git-lfs",
-    "not in a git directory",
-    "unable to update url base from redirection",
-    "bad config line",
-];
 
 #[derive(Default)]
 struct Git {
@@ -128,6 +68,9 @@ struct Git {
     listing: bool,
     /// The command Git names comes indented.
     upstream: bool,
+    /// Lines since Git said that it is in no repository.
+    since: u32,
+    bare: bool,
 }
 
 impl Dialect for Git {
@@ -146,6 +89,9 @@ impl Dialect for Git {
                 return;
             }
             self.listing = false;
+        }
+        if self.bare {
+            self.since = self.since.saturating_add(1);
         }
         match first {
             b'C' if line.starts_with("CONFLICT (") => self.conflict(line, report),
@@ -185,6 +131,10 @@ impl Dialect for Git {
             && let Some(line) = self.doubtful.take()
         {
             self.quote(2, &line, report);
+        }
+        // Tools ask Git for a version and go on without one: what comes later is more likely the cause.
+        if self.bare && self.since > 5 && self.weight == 2 {
+            report.rank = Rank::Wrapper;
         }
         if self.conflicts > 0 {
             report.stated = Some(self.conflicts);
@@ -289,6 +239,7 @@ impl Git {
             return;
         }
         if self.weight < 2 {
+            self.bare = text.starts_with("not a git repository");
             report.kind = kind_of(text);
             report.fix = fix_of(text).or_else(|| report.fix.take());
             self.upstream = text.starts_with("The current branch ");
@@ -336,65 +287,6 @@ impl Git {
             report.fix = rebase();
         }
     }
-}
-
-fn known(text: &str) -> bool {
-    SENTENCES.iter().any(|start| text.starts_with(start))
-        || WORDS.iter().any(|word| text.contains(word))
-}
-
-fn rebase() -> Option<Fix> {
-    let title = "Put your commits on top of the remote's".to_owned();
-    Some(Fix { command: "git pull --rebase".to_owned(), title })
-}
-
-fn kind_of(text: &str) -> Kind {
-    let has = |words: &str| text.contains(words);
-    if text.starts_with("Authentication failed")
-        || text.starts_with("could not read Username")
-        || text.starts_with("could not read Password")
-        || has("returned error: 401")
-        || has("returned error: 403")
-    {
-        Kind::Auth
-    } else if has("returned error: 429") {
-        Kind::RateLimit
-    } else if text.starts_with("unable to access '")
-        || text.starts_with("unable to connect to ")
-        || text.starts_with("unable to look up ")
-        || text.starts_with("RPC failed")
-        || has("remote end hung up")
-    {
-        if has("Permission denied") { Kind::Permission } else { Kind::NetworkError }
-    } else if has("No space left on device") {
-        Kind::ResourceExhaustion
-    } else if text.starts_with("detected dubious ownership") || has("Permission denied") {
-        Kind::Permission
-    } else {
-        Kind::Vcs
-    }
-}
-
-fn fix_of(text: &str) -> Option<Fix> {
-    if text.starts_with("Need to specify how to reconcile")
-        || text.starts_with("Not possible to fast-forward")
-    {
-        return rebase();
-    }
-    if let Some(path) = between(text, "detected dubious ownership in repository at '", "'")
-        && plain_word(path)
-    {
-        let command = format!("git config --global --add safe.directory {path}");
-        return Some(Fix { command, title: "Trust this repository".to_owned() });
-    }
-    if text.starts_with("Unable to create '")
-        && let Some(path) = between(text, "Unable to create '", "': File exists")
-        && plain_word(path)
-    {
-        let title = "Remove the lock a crashed git left".to_owned();
-        return Some(Fix { command: format!("rm -f {path}"), title });
-    }
-    None
 }
 
 #[cfg(test)]

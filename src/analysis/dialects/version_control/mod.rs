@@ -3,6 +3,7 @@
 use crate::analysis::dialect::Spec;
 
 mod git;
+mod git_words;
 mod hooks;
 mod others;
 

@@ -97,7 +97,12 @@ pub(super) static GH: Spec = Spec {
     name: "gh",
     markers: &[
         "gh auth login",
-        "gh: ",
+        "gh: To use GitHub",
+        "gh: API rate",
+        "gh: Bad cred",
+        "gh: Not Found",
+        "(HTTP 4",
+        "(HTTP 5",
         "HTTP 401: Bad credentials",
         "HTTP 403: ",
         "GraphQL: ",

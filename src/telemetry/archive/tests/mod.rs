@@ -4,8 +4,9 @@ mod compressing;
 mod compressor;
 mod keeping;
 
-use super::super::paths::{Compression, LogPaths};
-use super::decode::{FileReader, decode};
+use super::super::paths::LogPaths;
+use crate::compression::Compression;
+use crate::compression::decode::{FileReader, decode};
 use crate::platform::filesystem::{FileSystem, RealFileSystem};
 use std::io::Read;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 //! refuses above 128 MiB (its own files ask for 1 MiB). A compressed file that ends early is an error,
 //! never a shorter file.
 
-use super::super::paths::Compression;
+use super::Compression;
 use crate::platform::filesystem::FileSystem;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
@@ -63,7 +63,7 @@ pub fn decode<'a>(
 }
 
 /// Fills as much of `buffer` as there is, going on after short reads and interruptions.
-pub(super) fn read_full(
+pub(crate) fn read_full(
     mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
     buffer: &mut [u8],
 ) -> io::Result<usize> {

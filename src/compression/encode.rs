@@ -3,7 +3,7 @@
 //! gzip: concatenated members (RFC 1952, 2.2) of up to 1 MiB of input each, made by libdeflate at level
 //! 6. zstd: one frame (RFC 8878) at level 3 with a checksum. Both take under 4 MiB.
 
-use super::super::paths::Compression;
+use super::Compression;
 use crate::platform::filesystem::FileSystem;
 use libdeflater::{CompressionLvl, Compressor as Deflater};
 use std::fs::File;
