@@ -78,9 +78,6 @@ mod tests {
         let found = analyze(text, &Status::default(), None, 0);
         assert_eq!((found.kind.name(), found.details.error_count), ("linter", Some(2)));
         assert_eq!(found.details.affected_files, ["lib/m.dart", "lib/a.dart"]);
-        assert_eq!(
-            found.details.first_error.as_deref(),
-            Some("The function 'f' isn't defined.")
-        );
+        assert_eq!(found.details.first_error.as_deref(), Some("The function 'f' isn't defined."));
     }
 }

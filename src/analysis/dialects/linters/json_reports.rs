@@ -41,11 +41,20 @@ fn recognises(sample: &Sample) -> bool {
         return false;
     }
     let begins = sample.lines().any(|line| line.starts_with(['[', '{']));
-    let message =
-        ["\"message\"", "\"description\"", "\"text\"", "\"issue_text\""].iter().any(|key| sample.has(key));
-    let rule = ["\"code\"", "\"rule\"", "\"ruleId\"", "\"symbol\"", "\"check_name\"", "\"test_id\"", "\"category\""]
+    let message = ["\"message\"", "\"description\"", "\"text\"", "\"issue_text\""]
         .iter()
         .any(|key| sample.has(key));
+    let rule = [
+        "\"code\"",
+        "\"rule\"",
+        "\"ruleId\"",
+        "\"symbol\"",
+        "\"check_name\"",
+        "\"test_id\"",
+        "\"category\"",
+    ]
+    .iter()
+    .any(|key| sample.has(key));
     begins && message && rule
 }
 
@@ -183,13 +192,25 @@ impl Json {
                 .unwrap_or_default()
         };
         if !object.message.is_empty() && is_rule(&object.code) {
-            let file = if object.file.is_empty() { around(&self.objects) } else { object.file.clone() };
+            let file =
+                if object.file.is_empty() { around(&self.objects) } else { object.file.clone() };
             self.problem(&object, &file, report);
             return;
         }
         let lends = [
-            "message", "location", "locations", "physicalLocation", "artifactLocation", "region",
-            "code", "range", "start", "begin", "positions", "lines", "path",
+            "message",
+            "location",
+            "locations",
+            "physicalLocation",
+            "artifactLocation",
+            "region",
+            "code",
+            "range",
+            "start",
+            "begin",
+            "positions",
+            "lines",
+            "path",
         ];
         let Some(parent) = self.objects.last_mut() else { return };
         if !lends.contains(&object.key.as_str()) && !object.key.is_empty() {
@@ -282,7 +303,11 @@ mod tests {
             ),
         ] {
             let found = analyze(text, &Status::default(), None, 0);
-            assert_eq!((found.kind.name(), found.details.error_count), ("linter", Some(1)), "{text}");
+            assert_eq!(
+                (found.kind.name(), found.details.error_count),
+                ("linter", Some(1)),
+                "{text}"
+            );
             assert_eq!(found.details.affected_files, ["/w/a.py"], "{text}");
             assert_eq!(found.details.errors_by_type[code], 1);
             assert_eq!(found.details.first_error.as_deref(), Some("`os` imported"));
