@@ -5,6 +5,7 @@
 //! nim      /app/a.nim(3, 1) Error: undeclared identifier: 'f'
 //! meson    meson.build:5:0: ERROR: Dependency "x" not found, tried pkgconfig
 //! protoc   a.proto:5:3: "Foo" is not defined.
+//! buf      a.proto:3:1:Package name "foo" should be suffixed with …            (a linter)
 //! erlc     src/a.erl:3:5: function f/0 undefined
 //! ocaml    File "bin/main.ml", line 1, characters 9-12:          … Error: Unbound value f
 //! solc     Error: Undeclared identifier.                          --> contracts/A.sol:5:9:
@@ -63,6 +64,12 @@ impl Dialect for Languages {
     fn line(&mut self, line: &str, report: &mut Report) {
         if let Some((tool, place)) = one_line(line) {
             report.tool = tool;
+            // Buf's linter leaves no blank before what it says.
+            let tight = line.strip_suffix(place.rest).is_some_and(|head| head.ends_with(':'));
+            if tool == "protoc" && tight {
+                report.tool = "buf";
+                report.kind = Kind::Linter;
+            }
             let Place { file, line, column, rest } = place;
             report.problem(&Problem { message: rest, file, line, column, ..Problem::ERROR });
         } else if let Some(message) = said(line) {

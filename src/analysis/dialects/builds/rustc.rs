@@ -95,6 +95,8 @@ struct Rustc {
     clippy: bool,
     /// What was said of the first crate that does not compile.
     refused: Option<String>,
+    /// The first place of a text whose head, with the message, was cut away.
+    cut: Option<String>,
     /// What the linker said, below the header that it failed.
     linker: Option<String>,
     /// Whether tests ran and passed.
@@ -120,6 +122,13 @@ impl Dialect for Rustc {
                 {
                     self.linker = linker(line);
                 }
+            }
+            Some(b' ')
+                if self.cut.is_none()
+                    && report.errors + report.warnings == 0
+                    && memchr::memmem::find(line.as_bytes(), b"--> ").is_some() =>
+            {
+                self.cut = arrow(line).map(|(file, _, _)| file.to_owned());
             }
             Some(b't') if line.starts_with("test result: ok") => self.passed = true,
             Some(b' ') => {
@@ -161,6 +170,7 @@ impl Dialect for Rustc {
             report.rank = Rank::Wrapper;
             report.failed = true;
             report.quote(refused);
+            report.file(self.cut.as_deref().unwrap_or_default());
         }
         conclude(report);
     }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! ::error title=Ruff (F401),file=/app/a.py,line=1,col=8::a.py:1:8: F401 `os` imported but unused
+//! ##vso[task.logissue type=error;sourcepath=a.py;linenumber=1;columnnumber=8;code=F401;]message   (Azure)
 //! ::error file=a.yml,line=3,col=1::3:1 [indentation] wrong indentation
 //! ```
 //! It weighs less than any dialect that knows its tool.
@@ -16,7 +17,7 @@ use crate::analysis::sample::Sample;
 
 pub(super) static SPEC: Spec = Spec {
     name: "annotations",
-    markers: &["::error ", "::warning "],
+    markers: &["::error ", "::warning ", "##vso[task.logissue "],
     recognises: |sample: &Sample| sample.lines().any(|line| split(line).is_some()),
     start: || Box::new(Annotations::default()),
 };
@@ -32,7 +33,7 @@ impl Dialect for Annotations {
     }
 
     fn line(&mut self, line: &str, report: &mut Report) {
-        if !line.starts_with("::") {
+        if !line.starts_with(['#', ':']) {
             return;
         }
         let Some(Annotation { severity, title, file, line, column, message }) = split(line) else {
@@ -64,6 +65,9 @@ struct Annotation<'t> {
 }
 
 fn split(line: &str) -> Option<Annotation<'_>> {
+    if let Some(rest) = line.strip_prefix("##vso[task.logissue ") {
+        return azure(rest);
+    }
     let (severity, rest) = if let Some(rest) = line.strip_prefix("::error ") {
         (Severity::Error, rest)
     } else {
@@ -85,6 +89,26 @@ fn split(line: &str) -> Option<Annotation<'_>> {
     placed.then_some(Annotation { severity, title, file, line: row, column, message })
 }
 
+/// `type=error;sourcepath=/app/a.py;linenumber=2;columnnumber=8;code=F401;]message`
+/// (<https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands>).
+fn azure(rest: &str) -> Option<Annotation<'_>> {
+    let (properties, message) = rest.split_once(']')?;
+    let mut severity = Severity::Error;
+    let (mut title, mut file, mut row, mut column) = ("", "", 0, 0);
+    for property in properties.split(';') {
+        match property.trim().split_once('=') {
+            Some(("type", "warning")) => severity = Severity::Warning,
+            Some(("code", value)) => title = value,
+            Some(("sourcepath", value)) => file = value,
+            Some(("linenumber", value)) => row = value.parse().unwrap_or(0),
+            Some(("columnnumber", value)) => column = value.parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+    let placed = !file.is_empty() && row > 0 && !message.is_empty();
+    placed.then_some(Annotation { severity, title, file, line: row, column, message })
+}
+
 /// The code, wherever the tool puts it, and the message without the place it repeats.
 fn code_of<'t>(title: &'t str, message: &'t str) -> (&'t str, &'t str) {
     if let Some((_, code)) = title.strip_suffix(')').and_then(|title| title.rsplit_once('(')) {
@@ -93,7 +117,9 @@ fn code_of<'t>(title: &'t str, message: &'t str) -> (&'t str, &'t str) {
         let text = message.split_once(code).map_or("", |(_, text)| text);
         return (code, if text.is_empty() { message } else { text.trim_start_matches([':', ' ']) });
     }
-    if title.contains(['/', '-']) && is_rule(title) {
+    // A code alone: what Azure's command names it.
+    let coded = code_length(title, 6, 6) == Some(title.len());
+    if !title.is_empty() && (title.contains(['/', '-']) || coded) && is_rule(title) {
         return (title, message);
     }
     // Stylelint ends in the address of the rule.

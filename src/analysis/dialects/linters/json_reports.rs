@@ -194,6 +194,10 @@ impl Json {
         if !object.message.is_empty() && is_rule(&object.code) {
             let file =
                 if object.file.is_empty() { around(&self.objects) } else { object.file.clone() };
+            // Services answer with messages and codes too, but of no source.
+            if file.is_empty() {
+                return;
+            }
             self.problem(&object, &file, report);
             return;
         }
@@ -316,6 +320,8 @@ mod tests {
 
     #[test]
     fn answers_without_rules_are_left_alone() {
+        let text = "{\"message\":\"No such user\",\"code\":\"not_found\",\"warnings\":[]}\n";
+        assert_ne!(analyze(text, &Status::default(), None, 0).kind.name(), "linter");
         let text = "{\"status\":\"ok\",\"diagnostics\":[],\"warnings\":[],\"message\":\"done\",\"code\":\"0\"}\n";
         assert_ne!(analyze(text, &Status::default(), None, 0).kind.name(), "linter");
     }

@@ -99,6 +99,13 @@ impl Dialect for Ruff {
             self.settle(report);
             return;
         };
+        // Of what is wrong with a file as a whole the arrow is not indented.
+        if first == b'-' && line.starts_with("--> ") {
+            if let Some(header) = self.header.take() {
+                self.place(&header, line, report);
+            }
+            return;
+        }
         if first != b' ' {
             self.settle(report);
         }
@@ -330,6 +337,14 @@ fn rule(code: &str) -> &'static str {
 mod tests {
     use crate::analysis::analyze;
     use crate::analysis::status::Status;
+
+    #[test]
+    fn what_is_wrong_with_a_whole_file_counts_too() {
+        let text = "D100 Missing docstring in public module\n--> app/a.py:1:1\n\nE401 [*] Multiple imports on one line\n --> app/a.py:1:1\n  |\n1 | import re, os\n  | ^^^\n  |\n\nFound 2 errors.\n";
+        let found = analyze(text, &Status::default(), None, 0);
+        assert_eq!(found.details.errors_by_type["D100"], 1);
+        assert_eq!(found.details.affected_files, ["app/a.py"]);
+    }
 
     #[test]
     fn statistics_are_totals_by_code() {

@@ -220,6 +220,11 @@ impl Dialect for Stylish {
             b' ' => {
                 let start = line.trim_ascii_start();
                 if !start.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+                    // Vale, which prints the same table, puts one blank before its files.
+                    if line.len() == start.len() + 1 && start.contains('.') && !start.contains(' ')
+                    {
+                        self.header(start);
+                    }
                     return;
                 }
                 if let Some(row) = row(start) {

@@ -32,6 +32,8 @@ pub(super) static SPEC: Spec = Spec {
         "ERROR: Package '",
         "ERROR: Package ",
         "ERROR: Invalid requirement",
+        "ERROR: Extras after version",
+        "ERROR: Unexpected extras in ",
         "ERROR: Command errored out",
         "ERROR: HTTP error",
         "ERROR: Directory '",

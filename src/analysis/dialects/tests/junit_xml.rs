@@ -45,10 +45,11 @@ impl Dialect for Junit {
         let Some(at) = memchr::memchr(b'<', line.as_bytes()) else {
             return self.stack(line, report);
         };
-        if at > 0 && line.as_bytes()[..at].iter().any(|byte| !byte.is_ascii_whitespace()) {
-            return self.stack(line, report);
+        // A trace may end where the next element begins.
+        let (text, mut rest) = line.split_at(at);
+        if !text.trim_start().is_empty() {
+            self.stack(text, report);
         }
-        let mut rest = line;
         while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
             rest = &rest[at + 1..];
             self.element(rest, report);

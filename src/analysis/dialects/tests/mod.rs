@@ -15,6 +15,7 @@ mod googletest;
 mod gradle_test;
 mod jasmine;
 mod jest;
+mod json_reports;
 mod junit_xml;
 mod minitest;
 mod mocha;
@@ -61,6 +62,7 @@ pub(super) static SPECS: &[&Spec] = &[
     &xctest::SPEC,
     &statement::SPEC,
     &junit_xml::SPEC,
+    &json_reports::SPEC,
     &acceptance::SPEC,
     &uvu::SPEC,
 ];

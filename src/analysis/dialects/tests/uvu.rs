@@ -15,7 +15,7 @@
 //!        Asserts:  1 pass  1 fail  2 of 2 complete
 //! ```
 
-use super::failures::{Cause, Failures, number_after, number_before, seen, settle};
+use super::failures::{Cause, Failures, number_before, seen, settle};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Rank, Report};
@@ -42,7 +42,6 @@ struct Uvu {
     file: String,
     failures: Failures,
     cause: Cause,
-    total: Option<u64>,
     tap: bool,
 }
 
@@ -64,14 +63,6 @@ impl Dialect for Uvu {
             if let Some(count) = number_before(counts, " fail") {
                 // Drawn again as tests end.
                 report.stated = Some(count.max(report.stated.unwrap_or(0)));
-            }
-        } else if line.starts_with("  Total: ") {
-            self.total = number_after(line, "Total:");
-        } else if line.starts_with("  Passed: ") {
-            if let (Some(total), Some(passed)) = (self.total, number_after(line, "Passed:"))
-                && total > passed
-            {
-                seen(report);
             }
         } else if line == text && names_file(line) {
             line.clone_into(&mut self.file);
