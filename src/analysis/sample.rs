@@ -8,7 +8,7 @@ use super::clean::{Cleaner, MAX_LINE, has_controls};
 /// Bytes at either end that are always in it.
 pub const EDGE: usize = 32 << 10;
 /// Bytes of one window between.
-pub const WINDOW: usize = 4 << 10;
+pub const WINDOW: usize = 2 << 10;
 /// Windows between.
 pub const WINDOWS: usize = 16;
 /// Bytes up to which a part is its own sample; the lines at the edges of windows may add as many again.
