@@ -14,8 +14,11 @@ const RING = 4 * MIB
  * entries. A text of one-byte characters takes a byte a unit; a waiting entry with its promises about 1200 more.
  */
 const WAITING = 16 * MIB + 65_536 * 1200
-/** What the measurement itself moves: V8's young generation, freed pages it keeps, stacks. */
-const SLACK = 32 * MIB
+/**
+ * What the measurement itself moves: V8's young generation (three semi-spaces of 16 MiB, V8's default), freed
+ * pages it keeps, stacks. Unbounded, what waits would take 300 MiB more.
+ */
+const SLACK = 64 * MIB
 
 /** Floods a log whose disk is stalled; the ring is full within the first tenth of the calls. */
 async function flood(config, { calls, bytes }) {
