@@ -33,10 +33,10 @@ export declare function analysisRemovePattern(handle: number, name: string): boo
 /** The failures seen and the counters, as JSON. */
 export declare function analysisStatistics(handle: number): string
 
-/** Forgets a stream. */
+/** Gives a stream up; what was stored of it is removed on the analysing thread. */
 export declare function analysisStreamDrop(stream: number): void
 
-/** Ends a stream and answers with its analysis. */
+/** Ends a stream and answers with its analysis. When that is refused, the stream is still there. */
 export declare function analysisStreamEnd(stream: number, token: number, request: BindingAnalysisRequest): void
 
 /** Reads on; answers with nothing but the token once that is done. */

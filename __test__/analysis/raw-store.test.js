@@ -3,6 +3,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { PassThrough } = require('node:stream')
 const zlib = require('node:zlib')
 const { ErrorAnalysisWorker } = require('../..')
 const { temporaryDirectory } = require('../support/directories')
@@ -66,4 +67,25 @@ test('wrong questions are refused', async () => {
     expect((await rejection(worker.readRaw('0123456789abcdef', /** @type {any} */ (range)))).code).toBe('ERR_PLIMSOLL_ARGUMENT')
   }
   expect((await rejection(worker.readRaw('../../etc/passwd'))).code).toBe('ERR_PLIMSOLL_ABSENT')
+})
+
+test('a stream touches the disk on the core’s thread alone, and leaves nothing when it breaks', async () => {
+  const dir = path.join(temporaryDirectory(), 'raw')
+  const worker = new ErrorAnalysisWorker({ rawStore: { dir } })
+  const parts = new PassThrough()
+  const analysis = rejection(worker.analyzeStream(parts, CONTEXT))
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  expect(fs.existsSync(dir)).toBe(false)
+  parts.write(Buffer.alloc(100_000, 'half a text\n'))
+  await eventually('the first part to be stored', () => fs.readdirSync(dir).some((name) => name.endsWith('.tmp')))
+  parts.destroy(new Error('the pipe broke'))
+  expect((await analysis).message).toBe('the pipe broke')
+  await eventually('what was stored to be removed', () => fs.readdirSync(dir).length === 0)
+})
+
+test('a stream without parts is an empty text', async () => {
+  const worker = new ErrorAnalysisWorker({ rawStore: { dir: temporaryDirectory() } })
+  const { summary, rawRef, rawSize } = await worker.analyzeStream([], CONTEXT)
+  expect({ summary, rawSize }).toEqual({ summary: 'unknown: no text', rawSize: 0 })
+  expect(await worker.readRaw(rawRef)).toBe('')
 })

@@ -31,6 +31,7 @@ pub mod raw_store;
 pub mod report;
 pub mod sample;
 pub mod status;
+pub mod stream;
 pub mod summary;
 pub mod verdict;
 pub mod watch;

@@ -2,7 +2,8 @@
 //!
 //! One for the process, started with the first job, and never in its way at the end. Jobs are done in
 //! order. At most [`MAX_JOBS`] jobs and [`MAX_BYTES`] of text wait; what is more is refused. A panic in a
-//! job is caught and told to whoever asked; the next job is done.
+//! job is caught and told to whoever asked; the next job is done. What has to be released there,
+//! one thing for each text at most, is always accepted: it makes room.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,16 +67,29 @@ impl Worker {
         if !*self.started.get_or_init(start) {
             return Err(Refusal::NoThread);
         }
-        let mut queue = self.queue();
+        let queue = self.queue();
         let full = queue.jobs.len() >= MAX_JOBS || queue.bytes + job.bytes > MAX_BYTES;
         if full && !queue.jobs.is_empty() {
             return Err(Refusal::Full);
         }
+        self.push(queue, job);
+        Ok(())
+    }
+
+    /// Has something dropped on the thread, after the jobs that wait. What no job can have worked on, as
+    /// the thread was never started, is dropped at once.
+    pub fn release(&'static self, what: impl Send + 'static) {
+        if self.started.get() == Some(&true) {
+            let work = Box::new(move || drop(what));
+            self.push(self.queue(), Job { bytes: 0, work, failed: Box::new(|| {}) });
+        }
+    }
+
+    fn push(&self, mut queue: MutexGuard<'_, Queue>, job: Job) {
         queue.bytes += job.bytes;
         queue.jobs.push_back(job);
         drop(queue);
         self.wake.notify_one();
-        Ok(())
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -139,5 +153,41 @@ mod tests {
         worker.submit(job(MAX_BYTES + 1, || {})).unwrap();
         assert_eq!(worker.submit(job(1, || {})), Err(Refusal::Full));
         drop(release);
+    }
+
+    /// Tells the name of the thread it is dropped on.
+    struct Dropped(mpsc::Sender<Option<String>>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(std::thread::current().name().map(str::to_owned)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_released_is_dropped_on_the_thread_even_when_the_queue_is_full() {
+        let worker: &'static Worker = Box::leak(Box::default());
+        let (release, held) = mpsc::channel::<()>();
+        let (started, wait) = mpsc::channel();
+        let hold = move || {
+            started.send(()).unwrap();
+            held.recv().ok();
+        };
+        worker.submit(job(0, hold)).unwrap();
+        wait.recv().unwrap();
+        worker.submit(job(MAX_BYTES + 1, || {})).unwrap();
+        let (tell, hear) = mpsc::channel();
+        worker.release(Dropped(tell));
+        assert!(hear.try_recv().is_err(), "it waits for the jobs before it");
+        drop(release);
+        assert_eq!(hear.recv().unwrap().as_deref(), Some("plimsoll-analyze"));
+    }
+
+    #[test]
+    fn what_is_released_before_any_job_starts_no_thread() {
+        let worker: &'static Worker = Box::leak(Box::default());
+        let (tell, hear) = mpsc::channel();
+        worker.release(Dropped(tell));
+        assert_ne!(hear.try_recv().unwrap().as_deref(), Some("plimsoll-analyze"));
     }
 }

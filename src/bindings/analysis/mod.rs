@@ -1,26 +1,28 @@
 //! ErrorAnalysisWorker's native half.
 //!
-//! Analyzers and readings under way are numbers in tables of the environment's thread. What is done on
-//! the analysing thread is answered through the environment's one listener, by token.
+//! Analyzers and streams are numbers in tables of the environment's thread. What is done on the analysing
+//! thread is answered through the environment's one listener, by token (see [`answers`]).
 
-use crate::analysis::analyzer::{Analyzer, Answer, Request, Session};
+mod answers;
+mod streams;
+
+use crate::analysis::analyzer::{Analyzer, Request, Session};
 use crate::analysis::kind::Kind;
 use crate::analysis::patterns::{Pattern, PatternError};
 use crate::analysis::raw_store::{Range, RawStore, RawStoreError};
 use crate::analysis::status::Status;
-use crate::analysis::worker::{Job, Refusal, Worker};
 use crate::platform::clock::SystemClock;
 use crate::platform::filesystem::RealFileSystem;
 use crate::platform::system_error::system_name;
-use napi::bindgen_prelude::{Buffer, Function, Latin1String, Utf16String};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Error, Result};
+use answers::{json_of, submit};
+use napi::bindgen_prelude::{Buffer, Latin1String, Utf16String};
+use napi::{Error, Result};
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where full texts are kept.
@@ -91,45 +93,8 @@ pub struct BindingAnalysisEvent {
     pub cause: Option<String>,
 }
 
-impl BindingAnalysisEvent {
-    fn empty(token: u32) -> Self {
-        BindingAnalysisEvent {
-            token,
-            json: None,
-            data: None,
-            code: None,
-            message: None,
-            cause: None,
-        }
-    }
-
-    fn failure(token: u32, code: &str, message: String) -> Self {
-        let (code, message) = (Some(code.to_owned()), Some(message));
-        BindingAnalysisEvent { code, message, ..BindingAnalysisEvent::empty(token) }
-    }
-}
-
-type Listener = ThreadsafeFunction<
-    BindingAnalysisEvent,
-    (),
-    BindingAnalysisEvent,
-    napi::Status,
-    false,
-    true,
-    0,
->;
-
-type SharedSession = Arc<Mutex<Option<Session>>>;
-
-#[derive(Default)]
-struct Tables {
-    listener: Option<Arc<Listener>>,
-    analyzers: HashMap<u32, Arc<Analyzer>>,
-    sessions: HashMap<u32, (Arc<Analyzer>, SharedSession)>,
-}
-
 thread_local! {
-    static TABLES: RefCell<Tables> = RefCell::default();
+    static ANALYZERS: RefCell<HashMap<u32, Arc<Analyzer>>> = RefCell::default();
     static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -138,35 +103,16 @@ fn next_number() -> u32 {
     LAST.get()
 }
 
+/// Forgets everything of an environment that ends.
+fn forget_all() {
+    streams::forget_all();
+    drop(ANALYZERS.take());
+}
+
 fn analyzer(handle: u32) -> Result<Arc<Analyzer>> {
-    TABLES
-        .with_borrow(|tables| tables.analyzers.get(&handle).cloned())
+    ANALYZERS
+        .with_borrow(|analyzers| analyzers.get(&handle).cloned())
         .ok_or_else(|| Error::from_reason("no such analyzer"))
-}
-
-fn json_of(answer: &Answer) -> Result<String> {
-    serde_json::to_string(answer).map_err(|error| Error::from_reason(error.to_string()))
-}
-
-/// Says who hears answers in this environment. Does not hold the event loop.
-#[napi(catch_unwind)]
-pub fn analysis_listen(env: Env, listener: Function<'_, BindingAnalysisEvent, ()>) -> Result<()> {
-    let listener =
-        listener.build_threadsafe_function().weak::<true>().callee_handled::<false>().build()?;
-    TABLES.with_borrow_mut(|tables| tables.listener = Some(Arc::new(listener)));
-    env.add_env_cleanup_hook((), |()| {
-        TABLES.with_borrow_mut(|tables| *tables = Tables::default())
-    })?;
-    Ok(())
-}
-
-/// Lets answers that are awaited hold the event loop open, or no longer. Calls are not counted.
-#[napi(catch_unwind)]
-pub fn analysis_hold(env: Env, hold: bool) -> Result<()> {
-    TABLES.with_borrow(|tables| match &tables.listener {
-        Some(listener) => super::fast::hold_loop(&env, listener.raw(), hold),
-        None => Ok(()),
-    })
 }
 
 /// Makes an analyzer that remembers this many failures. Returns its number.
@@ -176,7 +122,7 @@ pub fn analysis_open(max_failures: u32, raw_store: Option<BindingRawStore>) -> u
     let most = NonZeroUsize::new(max_failures as usize).unwrap_or(NonZeroUsize::MIN);
     let analyzer = Analyzer::new(clock, most, raw_store.map(core_store));
     let number = next_number();
-    TABLES.with_borrow_mut(|tables| tables.analyzers.insert(number, Arc::new(analyzer)));
+    ANALYZERS.with_borrow_mut(|analyzers| analyzers.insert(number, Arc::new(analyzer)));
     number
 }
 
@@ -189,7 +135,7 @@ fn core_store(BindingRawStore { dir, max_bytes, max_age_ms }: BindingRawStore) -
 /// Forgets an analyzer.
 #[napi(catch_unwind)]
 pub fn analysis_drop(handle: u32) {
-    TABLES.with_borrow_mut(|tables| tables.analyzers.remove(&handle));
+    ANALYZERS.with_borrow_mut(|analyzers| analyzers.remove(&handle));
 }
 
 /// Analyses a text on the calling thread; returns the answer as JSON.
@@ -215,7 +161,7 @@ pub fn analysis_submit(
         // Without a copy of the whole in between: the text may be large.
         let mut session = analyzer.begin(true);
         feed_utf16(&mut session, &text);
-        answer(token, &analyzer.finish(session, &request))
+        BindingAnalysisEvent::answer(token, &analyzer.finish(session, &request))
     });
     Ok(())
 }
@@ -229,7 +175,9 @@ pub fn analysis_submit_ascii(
     request: BindingAnalysisRequest,
 ) -> Result<()> {
     let (analyzer, request) = (analyzer(handle)?, request.into());
-    submit(token, text.len(), move || answer(token, &analyzer.analyze_bytes(&text, &request)));
+    submit(token, text.len(), move || {
+        BindingAnalysisEvent::answer(token, &analyzer.analyze_bytes(&text, &request))
+    });
     Ok(())
 }
 
@@ -261,103 +209,10 @@ pub fn analysis_submit_bytes(
     let (analyzer, request) = (analyzer(handle)?, request.into());
     // Copied: JavaScript may change its buffer meanwhile.
     let bytes = bytes.to_vec();
-    submit(token, bytes.len(), move || answer(token, &analyzer.analyze_bytes(&bytes, &request)));
-    Ok(())
-}
-
-/// Begins to read a stream. Returns its number.
-#[napi(catch_unwind)]
-pub fn analysis_stream_open(handle: u32) -> Result<u32> {
-    let analyzer = analyzer(handle)?;
-    let session = Arc::new(Mutex::new(Some(analyzer.begin(true))));
-    let number = next_number();
-    TABLES.with_borrow_mut(|tables| tables.sessions.insert(number, (analyzer, session)));
-    Ok(number)
-}
-
-fn session(stream: u32) -> Result<(Arc<Analyzer>, SharedSession)> {
-    TABLES
-        .with_borrow(|tables| tables.sessions.get(&stream).cloned())
-        .ok_or_else(|| Error::from_reason("no such stream"))
-}
-
-/// Reads on; answers with nothing but the token once that is done.
-#[napi(catch_unwind)]
-pub fn analysis_stream_feed(stream: u32, token: u32, bytes: Buffer) -> Result<()> {
-    let (_, session) = session(stream)?;
-    let bytes = bytes.to_vec();
     submit(token, bytes.len(), move || {
-        let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = session.as_mut() {
-            session.feed_bytes(&bytes);
-        }
-        BindingAnalysisEvent::empty(token)
+        BindingAnalysisEvent::answer(token, &analyzer.analyze_bytes(&bytes, &request))
     });
     Ok(())
-}
-
-/// Ends a stream and answers with its analysis.
-#[napi(catch_unwind)]
-pub fn analysis_stream_end(stream: u32, token: u32, request: BindingAnalysisRequest) -> Result<()> {
-    let (analyzer, session) = session(stream)?;
-    analysis_stream_drop(stream);
-    let request = request.into();
-    submit(token, 0, move || {
-        let session = session.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match session {
-            Some(session) => answer(token, &analyzer.finish(session, &request)),
-            None => lost(token),
-        }
-    });
-    Ok(())
-}
-
-/// Forgets a stream.
-#[napi(catch_unwind)]
-pub fn analysis_stream_drop(stream: u32) {
-    TABLES.with_borrow_mut(|tables| tables.sessions.remove(&stream));
-}
-
-fn answer(token: u32, answer: &Answer) -> BindingAnalysisEvent {
-    match json_of(answer) {
-        Ok(json) => BindingAnalysisEvent { json: Some(json), ..BindingAnalysisEvent::empty(token) },
-        Err(error) => BindingAnalysisEvent::failure(token, "ERR_PLIMSOLL_INTERNAL", error.reason),
-    }
-}
-
-fn lost(token: u32) -> BindingAnalysisEvent {
-    let message = "a fault of Plimsoll's own was caught while the text was read; please report it";
-    BindingAnalysisEvent::failure(token, "ERR_PLIMSOLL_INTERNAL", message.to_owned())
-}
-
-fn submit(token: u32, bytes: usize, work: impl FnOnce() -> BindingAnalysisEvent + Send + 'static) {
-    let Some(listener) = TABLES.with_borrow(|tables| tables.listener.clone()) else { return };
-    let tell = {
-        let listener = Arc::clone(&listener);
-        move |event| {
-            // A loop that has ended hears nothing any more, and nobody is left to mind.
-            let _: napi::Status = listener.call(event, ThreadsafeFunctionCallMode::NonBlocking);
-        }
-    };
-    let refused = tell.clone();
-    let failed = tell.clone();
-    let job = Job {
-        bytes,
-        work: Box::new(move || tell(work())),
-        failed: Box::new(move || failed(lost(token))),
-    };
-    if let Err(refusal) = Worker::global().submit(job) {
-        let (code, message) = match refusal {
-            Refusal::Full => (
-                "ERR_PLIMSOLL_OVERFLOW",
-                "as many texts wait for analysis as may; wait for earlier ones",
-            ),
-            Refusal::NoThread => {
-                ("ERR_PLIMSOLL_INTERNAL", "the analysing thread could not be started")
-            }
-        };
-        refused(BindingAnalysisEvent::failure(token, code, message.to_owned()));
-    }
 }
 
 /// Adds a custom pattern. Returns what is wrong with it, if anything.
