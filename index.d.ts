@@ -521,6 +521,10 @@ export interface AnalysisStatistics {
   /** Texts kept, and texts that could not be. */
   rawStored: number
   rawFailures: number
+  /** Texts refused with `ERR_PLIMSOLL_OVERFLOW`, by all objects of the process: they share a thread. */
+  refused: number
+  /** Faults of Plimsoll's own that were caught (`ERR_PLIMSOLL_INTERNAL`), in all objects of the process. */
+  faults: number
 }
 
 /**

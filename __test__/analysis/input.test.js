@@ -95,6 +95,7 @@ test('the failures remembered are bounded, and what is forgotten is counted', as
   const { failures, forgotten, analyses } = small.getStatistics({ detailed: true })
   expect({ forgotten, analyses, counts: failures.map(({ count }) => count) }).toEqual({ forgotten: 2, analyses: 6, counts: [2, 1, 1] })
   expect(failures[0]).toMatchObject({ type: 'unknown', summary: expect.stringContaining('the e broke'), firstSeen: expect.any(Number) })
+  expect(small.getStatistics({ detailed: true })).toMatchObject({ refused: 0, faults: 0 })
 })
 
 test('times are the context’s', async () => {

@@ -12,6 +12,7 @@ use super::report::clip;
 use super::status::Status;
 use super::summary::MAX_SUMMARY;
 use super::verdict::{Analysis, decide};
+use super::worker::Worker;
 use crate::platform::clock::Clock;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -193,9 +194,9 @@ impl Analyzer {
         patterns.patterns().map(|pattern| pattern.name.clone()).collect()
     }
 
-    /// The failures seen and the counters, for JavaScript.
+    /// The failures seen and the counters, with those of the thread it shares, for JavaScript.
     #[must_use]
-    pub fn statistics(&self) -> Value {
+    pub fn statistics(&self, worker: &Worker) -> Value {
         let seen = self.seen();
         let failures: Vec<Value> = seen
             .all()
@@ -212,7 +213,8 @@ impl Analyzer {
         json!({
             "failures": failures, "forgotten": seen.forgotten(), "analyses": read(analyses),
             "understood": read(understood), "bytes": read(bytes), "rawStored": read(stored),
-            "rawFailures": read(store_failures),
+            "rawFailures": read(store_failures), "refused": worker.refused(),
+            "faults": worker.faults(),
         })
     }
 
@@ -306,9 +308,17 @@ mod tests {
         assert_eq!(twice.summary, format!("{} (seen 2x)", once.summary));
         assert_eq!(once.hash, twice.hash);
         assert_ne!(once.hash, other.hash);
-        assert_eq!(analyzer.statistics()["failures"][0]["count"], 2);
+        assert_eq!(analyzer.statistics(&Worker::default())["failures"][0]["count"], 2);
         analyzer.clear();
         assert_eq!(analyzer.analyze("it broke", &remembered()).seen, 1);
+    }
+
+    #[test]
+    fn what_the_shared_thread_refused_and_survived_is_in_the_statistics() {
+        let worker = Worker::default();
+        assert!(worker.caught(|| std::panic::resume_unwind(Box::new("no"))).is_err());
+        let statistics = analyzer(None).statistics(&worker);
+        assert_eq!((&statistics["faults"], &statistics["refused"]), (&json!(1), &json!(0)));
     }
 
     #[test]
@@ -342,6 +352,6 @@ mod tests {
         let refused = analyzer(Some(&home.path().join("file/raw")));
         let answer = refused.analyze("it broke", &remembered());
         assert!(answer.raw_ref.is_none() && answer.raw_problem.is_some());
-        assert_eq!(refused.statistics()["rawFailures"], 1);
+        assert_eq!(refused.statistics(&Worker::default())["rawFailures"], 1);
     }
 }

@@ -1,12 +1,13 @@
 //! The thread that analyses what is too long to be read on the caller's: `plimsoll-analyze`.
 //!
 //! One for the process, started with the first job, and never in its way at the end. Jobs are done in
-//! order. At most [`MAX_JOBS`] jobs and [`MAX_BYTES`] of text wait; what is more is refused. A panic in a
-//! job is caught and told to whoever asked; the next job is done. What has to be released there,
-//! one thing for each text at most, is always accepted: it makes room.
+//! order. At most [`MAX_JOBS`] jobs and [`MAX_BYTES`] of text wait; what is more is refused and counted. A
+//! panic in a job is caught, counted and told to whoever asked; the next job is done. What has to be
+//! released there, one thing for each text at most, is always accepted: it makes room.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Jobs that wait.
@@ -45,6 +46,8 @@ pub struct Worker {
     queue: Mutex<Queue>,
     wake: Condvar,
     started: OnceLock<bool>,
+    faults: AtomicU64,
+    refused: AtomicU64,
 }
 
 static GLOBAL: OnceLock<Worker> = OnceLock::new();
@@ -70,6 +73,7 @@ impl Worker {
         let queue = self.queue();
         let full = queue.jobs.len() >= MAX_JOBS || queue.bytes + job.bytes > MAX_BYTES;
         if full && !queue.jobs.is_empty() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(Refusal::Full);
         }
         self.push(queue, job);
@@ -83,6 +87,26 @@ impl Worker {
             let work = Box::new(move || drop(what));
             self.push(self.queue(), Job { bytes: 0, work, failed: Box::new(|| {}) });
         }
+    }
+
+    /// Does work on the calling thread as the thread does it: a panic is caught and counted.
+    ///
+    /// # Errors
+    /// What the work panicked with.
+    pub fn caught<R>(&self, work: impl FnOnce() -> R) -> std::thread::Result<R> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        self.faults.fetch_add(u64::from(done.is_err()), Ordering::Relaxed);
+        done
+    }
+
+    /// Panics that were caught.
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    /// Jobs refused because as much waited as may.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn push(&self, mut queue: MutexGuard<'_, Queue>, job: Job) {
@@ -108,9 +132,9 @@ impl Worker {
             };
             drop(queue);
             let Job { work, failed, .. } = job;
-            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            if self.caught(work).is_err() {
                 // Nobody is left to be told when telling fails too.
-                catch_unwind(AssertUnwindSafe(failed)).ok();
+                self.caught(failed).ok();
             }
         }
     }
@@ -137,6 +161,15 @@ mod tests {
         worker.submit(Job { bytes: 1, work, failed }).unwrap();
         worker.submit(job(1, move || last.send("last").unwrap())).unwrap();
         assert_eq!(hear.iter().take(3).collect::<Vec<_>>(), ["first", "failed", "last"]);
+        assert_eq!(worker.faults(), 1);
+    }
+
+    #[test]
+    fn a_panic_on_the_callers_thread_is_caught_and_counted_too() {
+        let worker = Worker::default();
+        assert_eq!(worker.caught(|| 7).unwrap(), 7);
+        assert!(worker.caught(|| std::panic::resume_unwind(Box::new("no"))).is_err());
+        assert_eq!(worker.faults(), 1);
     }
 
     #[test]
@@ -152,6 +185,7 @@ mod tests {
         wait.recv().unwrap();
         worker.submit(job(MAX_BYTES + 1, || {})).unwrap();
         assert_eq!(worker.submit(job(1, || {})), Err(Refusal::Full));
+        assert_eq!(worker.refused(), 1);
         drop(release);
     }
 

@@ -11,6 +11,7 @@ use crate::analysis::kind::Kind;
 use crate::analysis::patterns::{Pattern, PatternError};
 use crate::analysis::raw_store::{Range, RawStore, RawStoreError};
 use crate::analysis::status::Status;
+use crate::analysis::worker::Worker;
 use crate::platform::clock::SystemClock;
 use crate::platform::filesystem::RealFileSystem;
 use crate::platform::system_error::system_name;
@@ -21,6 +22,7 @@ use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,7 +147,10 @@ pub fn analysis_inline(
     text: String,
     request: BindingAnalysisRequest,
 ) -> Result<String> {
-    json_of(&analyzer(handle)?.analyze(&text, &request.into()))
+    let (analyzer, request) = (analyzer(handle)?, request.into());
+    let analyzed = Worker::global().caught(|| analyzer.analyze(&text, &request));
+    // Counted, it goes on: to the guard of this function, which makes it an error.
+    json_of(&analyzed.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// Analyses a text on the analysing thread.
@@ -261,7 +266,7 @@ pub fn analysis_patterns(handle: u32) -> Result<Vec<String>> {
 /// The failures seen and the counters, as JSON.
 #[napi(catch_unwind)]
 pub fn analysis_statistics(handle: u32) -> Result<String> {
-    Ok(analyzer(handle)?.statistics().to_string())
+    Ok(analyzer(handle)?.statistics(Worker::global()).to_string())
 }
 
 /// Forgets the failures seen.
