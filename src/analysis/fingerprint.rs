@@ -1,10 +1,11 @@
 //! Fingerprints: the same failure has the same one, run after run.
 //!
 //! Hashed (SHA-256, the first 16 hexadecimal digits) are the kind, the tool, the codes with the files
-//! they are in, the names of failed tests and the first error, after [`normalise`] took out what differs
-//! between runs and checkouts: directories above the project, temporary paths, times, dates, durations,
-//! addresses, identifiers, process numbers, ephemeral ports and places within files. Counts are left
-//! out: one error more of the same code in the same file is the same failure.
+//! they are in, the names of failed tests and the first error, or the ends of a text that names none,
+//! after [`normalise`] took out what differs between runs and checkouts: directories above the project,
+//! temporary paths, times, dates, durations, addresses, identifiers, process numbers, ephemeral ports and
+//! places within files. Counts are left out: one error more of the same code in the same file is the same
+//! failure.
 
 use regex::{Captures, Regex};
 use sha2::{Digest, Sha256};

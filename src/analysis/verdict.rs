@@ -366,9 +366,16 @@ fn not_understood(status: &Status, watch: &Watch, lines: u64) -> Analysis {
             }
         }
     };
-    let hash = fingerprint(
-        [kind.name(), &normalise(line), &status.words().unwrap_or_default()].into_iter(),
-    );
+    let mut parts =
+        vec![kind.name().to_owned(), normalise(line), status.words().unwrap_or_default()];
+    if cause.is_none() {
+        // Without a cause its ends tell one text from another; what was ended from outside broke off
+        // anywhere.
+        let broken_off = status.ending_signal().is_some() || kind_of(status) != Kind::Unknown;
+        let ends = [first, last.filter(|_| !broken_off)];
+        parts.extend(ends.map(|line| normalise(line.unwrap_or_default())));
+    }
+    let hash = fingerprint(parts.iter().map(String::as_str));
     Analysis {
         kind,
         summary: clip(&words, MAX_WORDS),
@@ -410,5 +417,51 @@ fn kind_of(status: &Status) -> Kind {
         // `timeout` of GNU coreutils exits with 124 when it ended the command.
         (_, Some(124)) => Kind::Timeout,
         _ => Kind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analyze;
+    use super::*;
+
+    fn failed(text: &str) -> Analysis {
+        let status = Status { exit_code: Some(3), ..Status::default() };
+        analyze(text, &status, None, 0)
+    }
+
+    #[test]
+    fn failures_without_a_cause_are_told_apart_by_their_first_and_last_lines() {
+        let one = failed("widget 7 begins at 10:11:12\nsome work\nthe widget is bent\n");
+        assert!(one.summary.contains("nothing in the text tells why"), "{}", one.summary);
+        let again = failed("widget 7 begins at 23:59:01\nother work\nthe widget is bent\n");
+        assert_eq!(one.hash, again.hash);
+        for other in [
+            "widget 7 begins at 10:11:12\nsome work\nthe widget is wet\n",
+            "gadget 7 begins at 10:11:12\nsome work\nthe widget is bent\n",
+            "",
+        ] {
+            let other = failed(other);
+            assert!(other.details.first_error.is_none());
+            assert_ne!(one.hash, other.hash);
+        }
+    }
+
+    #[test]
+    fn where_a_command_was_when_it_was_ended_makes_no_other_failure() {
+        let late = Status { timed_out: true, ..Status::default() };
+        let killed = Status { signal: Some("SIGKILL".to_owned()), ..Status::default() };
+        for status in [late, killed] {
+            let hash = |text| analyze(text, &status, None, 0).hash;
+            assert_eq!(hash("begin\nhalf way\n"), hash("begin\nhalf way\nalmost there\n"));
+            assert_ne!(hash("begin\nhalf way\n"), hash("start\nhalf way\n"));
+        }
+    }
+
+    #[test]
+    fn with_a_cause_nothing_else_of_the_text_counts() {
+        let one = failed("begin\nerror: the widget is bent\nend\n");
+        let other = failed("starting\nerror: the widget is bent\nbye\n");
+        assert_eq!(one.hash, other.hash);
     }
 }
