@@ -433,7 +433,10 @@ export interface ErrorSummary {
   tool?: string
   /** Who is best asked, to route by: `linter`, `types`, `tests`, `build`, `dependencies`, `debugger`, `retry`, `operations`, `access`, `version-control`, `none`. */
   specialist: string
-  /** Milliseconds after which a service wants to be asked again. */
+  /**
+   * Milliseconds after which a service wants to be asked again: at most 2,147,483,647, the longest delay of
+   * Node's `setTimeout`. A figure of more than a year is not believed.
+   */
   retryAfterMs?: number
   /** More of it. What is not known is absent. */
   details: {

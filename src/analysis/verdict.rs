@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 
 /// Groups told.
 pub const MAX_GROUPS: usize = 50;
+/// The longest wait told: Node's timers take a longer one for none at all (`setTimeout`: a delay above
+/// 2,147,483,647 is set to 1).
+pub const MAX_RETRY_AFTER_MS: u64 = i32::MAX as u64;
 
 /// The answer. Field names are the contract's.
 #[derive(Debug, Clone, Serialize)]
@@ -39,7 +42,7 @@ pub struct Analysis {
     pub tool: &'static str,
     /// Who is best asked: a name to route by.
     pub specialist: &'static str,
-    /// Milliseconds after which a service wants to be asked again.
+    /// Milliseconds after which a service wants to be asked again, up to [`MAX_RETRY_AFTER_MS`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
     /// More of it.
@@ -247,7 +250,7 @@ fn of_report(report: &Report, status: &Status, problems: usize) -> Analysis {
         hash: hash_of(report),
         tool: report.tool,
         specialist: report.kind.specialist(),
-        retry_after_ms: report.retry_after_ms,
+        retry_after_ms: report.retry_after_ms.map(|wait| wait.min(MAX_RETRY_AFTER_MS)),
         details: Details {
             error_count: Some(error_count),
             warning_count: (report.warnings > 0).then_some(report.warnings),
@@ -445,6 +448,23 @@ mod tests {
             assert!(other.details.first_error.is_none());
             assert_ne!(one.hash, other.hash);
         }
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_a_timer_can_be() {
+        let told = |wait| {
+            let text = format!("HTTP/1.1 429 Too Many Requests\nRetry-After: {wait}\n");
+            analyze(&text, &Status::default(), None, 0).retry_after_ms
+        };
+        assert_eq!(told(2_147_483), Some(2_147_483_000));
+        assert_eq!(told(2_147_484), Some(MAX_RETRY_AFTER_MS));
+        assert_eq!(told(31_000_000), Some(MAX_RETRY_AFTER_MS));
+        let repeated = format!("Rate limit reached. Please try again in {}", "8000h".repeat(500));
+        let text = format!(
+            "openai.RateLimitError: Error code: 429 - {{'error': {{'message': '{repeated}'}}}}"
+        );
+        let added = analyze(&text, &Status::default(), None, 0).retry_after_ms;
+        assert_eq!(added, Some(MAX_RETRY_AFTER_MS));
     }
 
     #[test]
