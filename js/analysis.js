@@ -6,6 +6,7 @@
  * read at once, longer ones on the core's thread. `index.d.ts` documents what is public.
  */
 
+const { answered, core } = require('./analysis-core.js')
 const { ANALYSIS_OPTIONS, readPattern } = require('./analysis-options.js')
 const { inputOf, statusOf } = require('./analysis-input.js')
 const { readConfig } = require('./config.js')
@@ -19,67 +20,23 @@ const GATHERED = 65_536
 /** Troubles are told once in this time. */
 const TROUBLE_EVERY_MS = 1000
 
-/** @typedef {import('./binding').BindingAnalysisEvent} Event */
-/** @typedef {{ resolve: (event: Event) => void, reject: (error: Error) => void }} Waiter */
-
-/** Who waits for an answer, by token. @type {Map<number, Waiter>} */
-const waiting = new Map()
-let lastToken = 0
 /** Whether the core has its tables of words, which take milliseconds to make: the first text is none for this thread. */
 let warm = false
-let listening = false
-
-/** @param {Event} event */
-function hear(event) {
-  const waiter = waiting.get(event.token)
-  if (waiter === undefined) return
-  waiting.delete(event.token)
-  if (waiting.size === 0) native().analysisHold(false)
-  if (event.code === undefined || event.code === null) return waiter.resolve(event)
-  const cause = event.cause ? Object.assign(new Error(event.cause), { code: event.cause }) : undefined
-  const code = /** @type {import('./errors.js').ErrorCode} */ (event.code)
-  waiter.reject(new PlimsollError(event.message ?? code, { code, cause }))
-}
 
 /**
- * Has something done on the core's thread; what is awaited holds the event loop open.
- *
- * @param {(token: number) => void} ask
- * @returns {Promise<Event>}
- */
-function answered(ask) {
-  if (!listening) {
-    native().analysisListen(hear)
-    listening = true
-  }
-  do lastToken = (lastToken + 1) % 0xffff_ffff
-  while (waiting.has(lastToken))
-  const token = lastToken
-  return new Promise((resolve, reject) => {
-    waiting.set(token, { resolve, reject })
-    if (waiting.size === 1) native().analysisHold(true)
-    try {
-      ask(token)
-    } catch (error) {
-      waiting.delete(token)
-      if (waiting.size === 0) native().analysisHold(false)
-      reject(error)
-    }
-  })
-}
-
-/**
- * Hands over a long text in the form that costs this thread least. To find out that it is ASCII takes a
- * sixth of the time that is saved by copying single bytes; of most others the beginning tells.
+ * Has a long text read, handed over in the form that costs this thread least. To find out that it is ASCII
+ * takes a sixth of the time that is saved by copying single bytes; of most others the beginning tells.
  *
  * @param {number} analyzer
- * @param {number} token
  * @param {string} text
  * @param {import('./binding').BindingAnalysisRequest} request
  */
-function submit(analyzer, token, text, request) {
-  if (isAscii(text.slice(0, INLINE)) && isAscii(text)) native().analysisSubmitAscii(analyzer, token, text, request)
-  else native().analysisSubmit(analyzer, token, text, request)
+function submitted(analyzer, text, request) {
+  const ascii = isAscii(text.slice(0, INLINE)) && isAscii(text)
+  return answered((core, token) => {
+    if (ascii) core.analysisSubmitAscii(analyzer, token, text, request)
+    else core.analysisSubmit(analyzer, token, text, request)
+  })
 }
 
 /** @param {string} text */
@@ -104,7 +61,7 @@ class ErrorAnalysisWorker {
 
   get #analyzer() {
     if (this.#handle === undefined) {
-      this.#handle = native().analysisOpen(this.#config.maxFailures, this.#config.rawStore)
+      this.#handle = core((core) => core.analysisOpen(this.#config.maxFailures, this.#config.rawStore))
       collected.register(this, this.#handle)
     }
     return this.#handle
@@ -120,14 +77,14 @@ class ErrorAnalysisWorker {
     let json
     if (typeof text === 'string') {
       // Storing touches the disk: never on this thread.
-      if (warm && size <= INLINE && this.#config.rawStore === undefined) json = native().analysisInline(this.#analyzer, text, request)
+      if (warm && size <= INLINE && this.#config.rawStore === undefined) json = core((core) => core.analysisInline(this.#analyzer, text, request))
       else {
-        ;({ json } = await answered((token) => submit(this.#analyzer, token, text, request)))
+        ;({ json } = await submitted(this.#analyzer, text, request))
         warm = true
       }
     } else {
       const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
-      ;({ json } = await answered((token) => native().analysisSubmitBytes(this.#analyzer, token, bytes, request)))
+      ;({ json } = await answered((core, token) => core.analysisSubmitBytes(this.#analyzer, token, bytes, request)))
     }
     return this.#summary(json, size, context)
   }
@@ -140,7 +97,7 @@ class ErrorAnalysisWorker {
     if (typeof (/** @type {any} */ (readable)?.[Symbol.asyncIterator] ?? /** @type {any} */ (readable)?.[Symbol.iterator]) !== 'function' || typeof readable === 'string') {
       throw new PlimsollError('analyzeStream wants a readable stream, or anything else that is iterated over in parts', { code: 'ERR_PLIMSOLL_ARGUMENT' })
     }
-    const stream = native().analysisStreamOpen(this.#analyzer)
+    const stream = core((core) => core.analysisStreamOpen(this.#analyzer))
     try {
       let size = 0
       /** @type {Buffer[]} */
@@ -150,7 +107,7 @@ class ErrorAnalysisWorker {
         const part = gathered.length === 1 ? gathered[0] : Buffer.concat(gathered, bytes)
         gathered = []
         bytes = 0
-        return answered((token) => native().analysisStreamFeed(stream, token, part))
+        return answered((core, token) => core.analysisStreamFeed(stream, token, part))
       }
       for await (const chunk of readable) {
         const part = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
@@ -163,10 +120,10 @@ class ErrorAnalysisWorker {
       if (bytes > 0) await feed()
       // What the caller knows may come only with the end of the stream, as exit codes do.
       const request = this.#request(statusOf(undefined, context), context)
-      const { json } = await answered((token) => native().analysisStreamEnd(stream, token, request))
+      const { json } = await answered((core, token) => core.analysisStreamEnd(stream, token, request))
       return this.#summary(json, size, context)
     } catch (error) {
-      native().analysisStreamDrop(stream)
+      core((core) => core.analysisStreamDrop(stream))
       throw error
     }
   }
@@ -212,19 +169,19 @@ class ErrorAnalysisWorker {
 
   /** @param {{ detailed?: boolean }} [options] */
   getStatistics(options) {
-    const statistics = JSON.parse(native().analysisStatistics(this.#analyzer))
+    const statistics = JSON.parse(core((core) => core.analysisStatistics(this.#analyzer)))
     if (options?.detailed === true) return statistics
     return statistics.failures.map((/** @type {any} */ { hash, count }) => ({ hash, count }))
   }
 
   clearStatistics() {
-    native().analysisClear(this.#analyzer)
+    core((core) => core.analysisClear(this.#analyzer))
   }
 
   /** @param {unknown} pattern */
   addPattern(pattern) {
     const read = readPattern(pattern)
-    const refused = read.pattern === undefined ? { message: read.problem } : native().analysisAddPattern(this.#analyzer, read.pattern)
+    const refused = read.pattern === undefined ? { message: read.problem } : core((core) => core.analysisAddPattern(this.#analyzer, read.pattern))
     if (refused === null || refused === undefined) return
     const error = new PlimsollError(`ErrorAnalysisWorker: the pattern was refused: ${refused.message}`, { code: 'ERR_PLIMSOLL_ARGUMENT' })
     const { part, start } = /** @type {import('./binding').BindingPatternProblem} */ (refused)
@@ -233,11 +190,12 @@ class ErrorAnalysisWorker {
 
   /** @param {string} name */
   removePattern(name) {
-    return native().analysisRemovePattern(this.#analyzer, String(name))
+    const named = String(name)
+    return core((core) => core.analysisRemovePattern(this.#analyzer, named))
   }
 
   patterns() {
-    return native().analysisPatterns(this.#analyzer)
+    return core((core) => core.analysisPatterns(this.#analyzer))
   }
 
   /**
@@ -266,7 +224,7 @@ async function readRaw(store, ref, { lines, bytes } = {}) {
   if (typeof ref !== 'string' || (lines !== undefined && bytes !== undefined) || !whole(from) || !whole(to)) {
     throw new PlimsollError('readRaw wants a rawRef and { lines: [first, last] } or { bytes: [start, end] }', { code: 'ERR_PLIMSOLL_ARGUMENT' })
   }
-  const { data } = await answered((token) => native().analysisReadRaw(token, store, ref, bytes === undefined, from, to))
+  const { data } = await answered((core, token) => core.analysisReadRaw(token, store, ref, bytes === undefined, from, to))
   const buffer = /** @type {Buffer} */ (data)
   return bytes === undefined ? buffer.toString('utf8') : buffer
 }

@@ -4,6 +4,7 @@
 const { execFile, execFileSync, spawnSync } = require('node:child_process')
 const { promisify } = require('node:util')
 const { ErrorAnalysisWorker } = require('../..')
+const { native } = require('../../js/native')
 const { rejection } = require('../support/events')
 
 const worker = () => new ErrorAnalysisWorker()
@@ -65,6 +66,28 @@ test('causes and aggregated errors are read', async () => {
 test('bytes are read as UTF-8, what is none as replacement characters', async () => {
   expect((await worker().analyzeError(Buffer.from(TSC), CONTEXT)).type).toBe('typecheck')
   expect((await worker().analyzeError(new Uint8Array([0xff, 0xfe, 0x41]), CONTEXT)).summary).toContain('A')
+})
+
+test('a fault of the core is an error of ours, with what led to it', async () => {
+  const broken = worker()
+  await broken.analyzeError('warm', CONTEXT)
+  // Handles are counted up: that of the worker is among those before a new one.
+  const last = native().analysisOpen(1)
+  for (let handle = 1; handle <= last; handle++) native().analysisDrop(handle)
+  const fault = { name: 'PlimsollError', code: 'ERR_PLIMSOLL_INTERNAL', cause: expect.objectContaining({ message: 'no such analyzer' }) }
+  for (const text of ['short', 'long'.repeat(5000), Buffer.from('bytes'), Buffer.alloc(1 << 20)]) {
+    expect(await rejection(broken.analyzeError(text, CONTEXT))).toMatchObject(fault)
+  }
+  expect(await rejection(broken.analyzeStream(['part'], CONTEXT))).toMatchObject(fault)
+  for (const call of [() => broken.getStatistics(), () => broken.clearStatistics(), () => broken.removePattern('x'), () => broken.patterns(), () => broken.addPattern({ name: 'x', match: 'x', type: 'auth' })]) {
+    expect(thrown(call)).toMatchObject(fault)
+  }
+})
+
+test('what a context throws is passed on as it is', async () => {
+  const context = { ...CONTEXT, get timestamp() { throw new RangeError('no time') } }
+  expect((await rejection(worker().analyzeError('x', context))).message).toBe('no time')
+  expect((await rejection(worker().analyzeStream(['x'], context))).message).toBe('no time')
 })
 
 test('hostile values neither throw nor hang', async () => {
