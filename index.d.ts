@@ -421,7 +421,7 @@ export interface ErrorSummary {
   suggestion: string
   /** Whether somebody can act on it without guessing. */
   actionable: boolean
-  /** Characters of the raw text; its bytes when it came as bytes. */
+  /** Characters of the raw text; its bytes when some of it came as bytes. */
   rawSize: number
   /** Characters of `summary`. */
   compressedSize: number
@@ -558,6 +558,9 @@ export class ErrorAnalysisWorker {
    * its message, with name, code, stack, causes and aggregated errors where it has them; and how a command
    * ended from `exitCode`, `code`, `status`, `signal`, `timedOut` of the error or the context. Whatever
    * else is thrown is read as Node prints it.
+   *
+   * Bytes are decoded by the core, not on the event loop. More than half a megabyte of them are copied in
+   * pieces, as they are read: leave them as they are until the promise settles.
    *
    * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_OVERFLOW` when 4096 texts or 256 MiB wait already,
    *   `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for a fault of ours

@@ -8,10 +8,10 @@
 
 const { inspect } = require('node:util')
 
+/** @typedef {string | Uint8Array} Part */
 /**
  * @typedef {object} Input
- * @property {string | Uint8Array} text
- * @property {number} size characters of the text; of bytes, their number
+ * @property {string | Part[]} text a text, or the parts of one of which some are bytes
  * @property {Status} status
  */
 /**
@@ -41,15 +41,9 @@ function read(value, key) {
   }
 }
 
-/** @param {unknown} value */
+/** @param {unknown} value @returns {value is Part} */
 function isText(value) {
   return (typeof value === 'string' && value !== '') || (value instanceof Uint8Array && value.length > 0)
-}
-
-/** @param {unknown} value @returns {string} */
-function textOf(value) {
-  if (typeof value === 'string') return value
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8') : ''
 }
 
 /**
@@ -59,10 +53,12 @@ function textOf(value) {
  */
 function inputOf(error, context) {
   const status = statusOf(error, context)
-  if (typeof error === 'string') return { text: error, size: error.length, status }
-  if (error instanceof Uint8Array) return { text: error, size: error.length, status }
-  const text = outputOf(error) ?? wordsOf(error)
-  return { text, size: text.length, status }
+  if (typeof error === 'string') return { text: error, status }
+  const parts = error instanceof Uint8Array ? [error] : outputOf(error)
+  if (parts === undefined) return { text: wordsOf(error), status }
+  if (parts.every((part) => typeof part === 'string')) return { text: parts.join('\n'), status }
+  // Bytes are decoded where they are read: of megabytes the event loop would feel it.
+  return { text: parts.flatMap((part, index) => (index === 0 ? [part] : ['\n', part])), status }
 }
 
 /**
@@ -70,14 +66,14 @@ function inputOf(error, context) {
  * both as they came where they were gathered together (execa's `all`).
  *
  * @param {unknown} error
- * @returns {string | undefined}
+ * @returns {Part[] | undefined} parts to be put on lines of their own
  */
 function outputOf(error) {
   if (error === null || typeof error !== 'object') return undefined
   const all = read(error, 'all')
-  if (isText(all)) return textOf(all)
+  if (isText(all)) return [all]
   const parts = ['stdout', 'stderr'].map((key) => read(error, key)).filter(isText)
-  return parts.length === 0 ? undefined : parts.map(textOf).join('\n')
+  return parts.length === 0 ? undefined : parts
 }
 
 /**

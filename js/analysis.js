@@ -17,6 +17,8 @@ const { native } = require('./native.js')
 const INLINE = 4096
 /** Bytes gathered from a stream before they cross. */
 const GATHERED = 65_536
+/** Bytes that cross at once, by a copy: between them the event loop turns. */
+const PIECE = 524_288
 /** Troubles are told once in this time. */
 const TROUBLE_EVERY_MS = 1000
 
@@ -42,6 +44,27 @@ function submitted(analyzer, text, request) {
 /** @param {string} text */
 function isAscii(text) {
   return Buffer.byteLength(text) === text.length
+}
+
+/**
+ * A part as bytes that may cross at once; characters stay whole.
+ *
+ * @param {string | Uint8Array} part
+ * @returns {Generator<Buffer>}
+ */
+function* pieces(part) {
+  if (typeof part !== 'string') {
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+    for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
+    return
+  }
+  for (let at = 0; at < part.length;) {
+    const most = Math.min(at + PIECE, part.length)
+    // The first half of a surrogate pair waits for the second (ECMA-262, 6.1.4).
+    const end = most < part.length && /[\ud800-\udbff]/.test(part[most - 1]) ? most - 1 : most
+    yield Buffer.from(part.slice(at, end), 'utf8')
+    at = end
+  }
 }
 
 /** Analyzers whose owner was collected. */
@@ -72,21 +95,31 @@ class ErrorAnalysisWorker {
    * @param {any} [context]
    */
   async analyzeError(error, context) {
-    const { text, size, status } = inputOf(error, context)
-    const request = this.#request(status, context)
-    let json
-    if (typeof text === 'string') {
-      // Storing touches the disk: never on this thread.
-      if (warm && size <= INLINE && this.#config.rawStore === undefined) json = core((core) => core.analysisInline(this.#analyzer, text, request))
-      else {
-        ;({ json } = await submitted(this.#analyzer, text, request))
-        warm = true
-      }
-    } else {
-      const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
-      ;({ json } = await answered((core, token) => core.analysisSubmitBytes(this.#analyzer, token, bytes, request)))
-    }
+    const { text, status } = inputOf(error, context)
+    const { json, size } = await this.#analyze(text, this.#request(status, context))
+    warm = true
     return this.#summary(json, size, context)
+  }
+
+  /**
+   * @param {string | (string | Uint8Array)[]} text
+   * @param {import('./binding').BindingAnalysisRequest} request
+   * @returns {Promise<{ json?: string, size: number }>}
+   */
+  async #analyze(text, request) {
+    const analyzer = this.#analyzer
+    const inline = (/** @type {string} */ text) => core((core) => core.analysisInline(analyzer, text, request))
+    // Storing touches the disk: never on this thread.
+    const isShort = (/** @type {number} */ size) => warm && size <= INLINE && this.#config.rawStore === undefined
+    if (typeof text === 'string') {
+      const size = text.length
+      return isShort(size) ? { json: inline(text), size } : { ...(await submitted(analyzer, text, request)), size }
+    }
+    if (text.reduce((sum, part) => sum + part.length, 0) > PIECE) return this.#read(text, () => request)
+    const bytes = Buffer.concat(text.flatMap((part) => [...pieces(part)]))
+    const size = bytes.length
+    if (isShort(size)) return { json: inline(bytes.toString('utf8')), size }
+    return { ...(await answered((core, token) => core.analysisSubmitBytes(analyzer, token, bytes, request))), size }
   }
 
   /**
@@ -97,31 +130,43 @@ class ErrorAnalysisWorker {
     if (typeof (/** @type {any} */ (readable)?.[Symbol.asyncIterator] ?? /** @type {any} */ (readable)?.[Symbol.iterator]) !== 'function' || typeof readable === 'string') {
       throw new PlimsollError('analyzeStream wants a readable stream, or anything else that is iterated over in parts', { code: 'ERR_PLIMSOLL_ARGUMENT' })
     }
+    // What the caller knows may come only with the end of the stream, as exit codes do.
+    const { json, size } = await this.#read(readable, () => this.#request(statusOf(undefined, context), context))
+    return this.#summary(json, size, context)
+  }
+
+  /**
+   * Reads a text that comes in parts.
+   *
+   * @param {AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>} parts
+   * @param {() => import('./binding').BindingAnalysisRequest} request asked for when all were read
+   */
+  async #read(parts, request) {
     const stream = core((core) => core.analysisStreamOpen(this.#analyzer))
     try {
       let size = 0
       /** @type {Buffer[]} */
       let gathered = []
-      let bytes = 0
+      let waiting = 0
       const feed = () => {
-        const part = gathered.length === 1 ? gathered[0] : Buffer.concat(gathered, bytes)
+        const piece = gathered.length === 1 ? gathered[0] : Buffer.concat(gathered, waiting)
         gathered = []
-        bytes = 0
-        return answered((core, token) => core.analysisStreamFeed(stream, token, part))
+        waiting = 0
+        return answered((core, token) => core.analysisStreamFeed(stream, token, piece))
       }
-      for await (const chunk of readable) {
-        const part = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-        size += part.length
-        bytes += part.length
-        gathered.push(part)
-        // One part is on its way at a time: a slow reading holds the stream back, not the memory.
-        if (bytes >= GATHERED) await feed()
+      for await (const part of parts) {
+        for (const piece of pieces(part)) {
+          size += piece.length
+          waiting += piece.length
+          gathered.push(piece)
+          // One piece is on its way at a time: a slow reading holds the stream back, not the memory.
+          if (waiting >= GATHERED) await feed()
+        }
       }
-      if (bytes > 0) await feed()
-      // What the caller knows may come only with the end of the stream, as exit codes do.
-      const request = this.#request(statusOf(undefined, context), context)
-      const { json } = await answered((core, token) => core.analysisStreamEnd(stream, token, request))
-      return this.#summary(json, size, context)
+      if (waiting > 0) await feed()
+      const asked = request()
+      const { json } = await answered((core, token) => core.analysisStreamEnd(stream, token, asked))
+      return { json, size }
     } catch (error) {
       core((core) => core.analysisStreamDrop(stream))
       throw error

@@ -5,6 +5,7 @@ const { execFile, execFileSync, spawnSync } = require('node:child_process')
 const { promisify } = require('node:util')
 const { ErrorAnalysisWorker } = require('../..')
 const { native } = require('../../js/native')
+const { temporaryDirectory } = require('../support/directories')
 const { rejection } = require('../support/events')
 
 const worker = () => new ErrorAnalysisWorker()
@@ -66,6 +67,63 @@ test('causes and aggregated errors are read', async () => {
 test('bytes are read as UTF-8, what is none as replacement characters', async () => {
   expect((await worker().analyzeError(Buffer.from(TSC), CONTEXT)).type).toBe('typecheck')
   expect((await worker().analyzeError(new Uint8Array([0xff, 0xfe, 0x41]), CONTEXT)).summary).toContain('A')
+})
+
+test('bytes a child process printed are kept as they came, in the order of the streams', async () => {
+  const worker = new ErrorAnalysisWorker({ rawStore: { dir: temporaryDirectory() } })
+  const [stdout, stderr] = [Buffer.from([0x6f, 0xff, 0x6b]), 'größe']
+  const kept = Buffer.concat([stdout, Buffer.from(`\n${stderr}`)])
+  const { rawRef, rawSize } = await worker.analyzeError(Object.assign(new Error('x'), { stdout, stderr }), CONTEXT)
+  expect(await worker.readRaw(rawRef, { bytes: [0, 100] })).toEqual(kept)
+  expect(rawSize).toBe(kept.length)
+  const all = await worker.analyzeError({ stdout, stderr, all: Buffer.from('both') }, CONTEXT)
+  expect(await worker.readRaw(all.rawRef)).toBe('both')
+  const texts = await worker.analyzeError({ stdout: 'ä', stderr }, CONTEXT)
+  expect({ text: await worker.readRaw(texts.rawRef), rawSize: texts.rawSize }).toEqual({ text: 'ä\ngröße', rawSize: 7 })
+})
+
+test('short bytes are what the same text is', async () => {
+  const one = worker()
+  await one.analyzeError('warm', CONTEXT)
+  for (const text of [TSC, 'ENOENT: größe', '\ufeffx']) {
+    const whole = await worker().analyzeError(text, CONTEXT)
+    const bytes = await worker().analyzeError({ stdout: Buffer.from(text) }, CONTEXT)
+    expect({ ...bytes, rawSize: 0 }).toEqual({ ...whole, rawSize: 0 })
+    expect(bytes.rawSize).toBe(Buffer.byteLength(text))
+  }
+})
+
+test('megabytes cross in pieces, whatever they came as, and are read as one text', async () => {
+  const text = 'x🚢'.repeat(300_000) + `\n${TSC}` + "src/b.ts(3,4): error TS2339: größe 🚢.\n".repeat(30_000)
+  const whole = await worker().analyzeError(text, CONTEXT)
+  const feed = jest.spyOn(native(), 'analysisStreamFeed')
+  const submit = jest.spyOn(native(), 'analysisSubmitBytes')
+  try {
+    for (const error of [Buffer.from(text), { stdout: Buffer.from(text) }, { all: new Uint8Array(Buffer.from(text)) }]) {
+      const summary = await worker().analyzeError(error, CONTEXT)
+      expect({ ...summary, rawSize: 0 }).toEqual({ ...whole, rawSize: 0 })
+      expect(summary.rawSize).toBe(Buffer.byteLength(text))
+    }
+    const mixed = await worker().analyzeError({ stdout: text, stderr: Buffer.from('bytes') }, CONTEXT)
+    expect(mixed.details).toEqual(whole.details)
+    await worker().analyzeStream([text, Buffer.from(text)], CONTEXT)
+    const sizes = feed.mock.calls.map(([, , bytes]) => bytes.length)
+    expect(sizes.length).toBeGreaterThan(6 * 3)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(2 * 1024 * 1024)
+    expect(submit).not.toHaveBeenCalled()
+  } finally {
+    feed.mockRestore()
+    submit.mockRestore()
+  }
+})
+
+test('no character is lost where a text is cut', async () => {
+  const worker = new ErrorAnalysisWorker({ rawStore: { dir: temporaryDirectory() } })
+  for (const before of ['', 'x']) {
+    const text = before + '🚢'.repeat(600_000)
+    const { rawRef } = await worker.analyzeStream([text], CONTEXT)
+    expect((await worker.readRaw(rawRef)) === text).toBe(true)
+  }
 })
 
 test('a fault of the core is an error of ours, with what led to it', async () => {
