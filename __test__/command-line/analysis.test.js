@@ -1,14 +1,26 @@
 'use strict'
 /** `plimsoll analyze`, `run` and `raw`. */
 
+const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
+const { endChild } = require('../../js/cli/end-child')
+const { Child } = require('../support/children')
 const { plimsoll } = require('../support/command-line')
 const { temporaryDirectory } = require('../support/directories')
 
 const TSC = "src/a.ts(1,2): error TS2304: Cannot find name 'foo'.\nsrc/b,c.ts(3,4): error TS2339: 100% wrong: x\n"
 const node = (script) => [process.execPath, '-e', script]
 const printing = (text, code) => node(`process.stdout.write(${JSON.stringify(text)}); process.exitCode = ${code}`)
+
+/** A command and its arguments, apart. @returns {[string, string[]]} */
+const split = ([command, ...args]) => [command, args]
+
+/** A child that could not be started. */
+function failed() {
+  const child = spawn(path.join(temporaryDirectory(), 'none'))
+  return new Promise((resolve) => child.once('error', () => resolve(child)))
+}
 
 /** A file with this text. */
 function file(text) {
@@ -127,6 +139,47 @@ describe('run', () => {
     const script = file('echo hello')
     expect(await plimsoll(['run', '--no-store', 'no-such-command'])).toMatchObject({ code: 127, stdout: '' })
     expect(await plimsoll(['run', '--no-store', script])).toMatchObject({ code: 126, stdout: '' })
+  })
+
+  test('when the analysis fails the command is ended, and may clean up', async () => {
+    const preload = file(`
+      const { ErrorAnalysisWorker } = require(${JSON.stringify(require.resolve('../../js/analysis'))})
+      ErrorAnalysisWorker.prototype.analyzeStream = async (parts) => {
+        for await (const part of parts) throw Object.assign(new Error('the analysis broke'), { code: 'ERR_PLIMSOLL_INTERNAL' })
+      }`)
+    const marker = file('')
+    const script = node(`
+      process.on('SIGTERM', () => {
+        process.stdout.write('x'.repeat(1 << 20) + '\\n', () => {
+          require('node:fs').writeFileSync(${JSON.stringify(marker)}, 'cleaned up')
+          process.exit(0)
+        })
+      })
+      setInterval(() => {}, 1000)
+      console.log('ready')`)
+    const env = { ...process.env, NODE_OPTIONS: `--require ${preload}` }
+    const { code, stdout, stderr } = await plimsoll(['run', '--no-store', ...script], { env })
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: 'plimsoll: the analysis broke (ERR_PLIMSOLL_INTERNAL)\n' })
+    expect(fs.readFileSync(marker, 'utf8')).toBe('cleaned up')
+  })
+
+  test('when the addon cannot be loaded the command does not run on', async () => {
+    const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: path.join(temporaryDirectory(), 'none.node') }
+    const { code, stdout, stderr } = await plimsoll(['run', '--no-store', ...node('setInterval(() => {}, 1000)')], { env })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain('ERR_PLIMSOLL_NATIVE')
+  })
+
+  test('a command that does not end when it should is killed', async () => {
+    const start = (script) => new Child(...split(node(`${script}; setInterval(() => {}, 1000); console.log('ready')`)))
+    const [polite, deaf] = [start(''), start("process.on('SIGTERM', () => {})")]
+    await Promise.all([polite, deaf].map((child) => child.says(/ready/)))
+    await endChild(polite.process, 45_000)
+    expect(polite.process.signalCode).toBe('SIGTERM')
+    await endChild(deaf.process, 1)
+    expect(deaf.process.signalCode).toBe('SIGKILL')
+    await endChild(deaf.process)
+    await endChild(await failed())
   })
 
   test('the end by a signal is passed on', async () => {

@@ -8,6 +8,7 @@ const { ErrorAnalysisWorker } = require('../analysis.js')
 const { PlimsollError } = require('../errors.js')
 const { PROBLEMS } = require('./analyze.js')
 const { format } = require('./analysis-formats.js')
+const { endChild } = require('./end-child.js')
 const { rawDirectory } = require('./raw-directory.js')
 
 /** Bytes of an unfinished line that wait for its end, so that two streams do not tear each other's lines. */
@@ -53,8 +54,17 @@ async function run(terminal, command, options) {
     get signal() { return ending.signal },
   }
   const failure = ended.then((error) => error)
-  const summary = await worker.analyzeStream(until(merged, failure), context)
-  stop()
+  let summary
+  try {
+    summary = await worker.analyzeStream(until(merged, failure), context)
+  } catch (error) {
+    // Its output has no reader and its end no witness any more: it does not run on behind the user's back.
+    merged.destroy()
+    await endChild(child)
+    throw error
+  } finally {
+    stop()
+  }
   const problem = /** @type {NodeJS.ErrnoException | undefined} */ (await failure)
   if (problem !== undefined) {
     terminal.fail(new PlimsollError(`${command[0]} cannot be run: ${problem.message}`, { code: 'ERR_PLIMSOLL_OPEN', cause: problem }))
@@ -105,7 +115,8 @@ async function pass(from, to, tee) {
     const end = joined.lastIndexOf(10) + 1
     const whole = end === 0 && joined.length > LONGEST_LINE ? joined.length : end
     rest = joined.subarray(whole)
-    if (whole > 0 && !to.write(joined.subarray(0, whole))) await drained(to)
+    // With nobody left to pass it to, it is read all the same: a full pipe would hold the command up.
+    if (whole > 0 && !to.write(joined.subarray(0, whole)) && !to.destroyed) await drained(to)
   }
   if (rest.length > 0) to.write(rest)
 }
