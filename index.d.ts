@@ -335,7 +335,8 @@ export interface ErrorAnalysisConfig {
    */
   maxProblems?: number
   /**
-   * Keeps every full text, compressed (gzip), for `readRaw`. Without it nothing is kept.
+   * Keeps every full text, compressed (gzip), for `readRaw`. Without it nothing is kept. Files are not synced to
+   * the device: the end of the process costs no kept text, a power failure may cost or damage the latest.
    *
    * @default undefined
    */
@@ -533,8 +534,8 @@ export interface AnalysisStatistics {
 /**
  * Turns what failing tools print into a summary of at most 500 characters, a fix and a hash.
  *
- * Texts up to 4096 characters are read at once, longer ones on a thread of the core, so that the event
- * loop never waits more than a millisecond for a megabyte. Memory is bounded whatever the text. The exit
+ * After the first, texts up to 4096 characters are read at once, the others and all with a `rawStore` on a
+ * thread of the core, so that the event loop never waits more than a millisecond for a megabyte. Memory is bounded whatever the text. The exit
  * status outweighs every word: a failed command is never summarised in words of success.
  *
  * @example
@@ -577,28 +578,54 @@ export class ErrorAnalysisWorker {
    */
   analyzeStream(readable: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, context?: ErrorContext): Promise<ErrorSummary>
 
-  /** How often each failure was seen, most frequent first. */
+  /**
+   * How often each failure was seen, most frequent first.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for
+   *   a fault of ours
+   */
   getStatistics(options?: { detailed?: false }): { hash: string; count: number }[]
-  /** The same with what else is known. */
+  /**
+   * The same with what else is known.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for
+   *   a fault of ours
+   */
   getStatistics(options: { detailed: true }): AnalysisStatistics
 
-  /** Forgets the failures seen. */
+  /**
+   * Forgets the failures seen.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for
+   *   a fault of ours
+   */
   clearStatistics(): void
 
   /**
    * Adds a pattern; it goes before every dialect, after the patterns added before. At most 256.
    *
    * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`; for an expression that is refused with `part`, the
-   *   offending part of it, and `start`, where that begins. Nothing is changed then.
+   *   offending part of it, and `start`, where that begins. Nothing is changed then. `ERR_PLIMSOLL_NATIVE` when
+   *   the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for a fault of ours
    * @example
    * analysis.addPattern({ name: 'lease', match: /lease (\w+) lost/, type: 'timeout', summary: 'lease $1 lost' })
    */
   addPattern(pattern: FailurePattern): void
 
-  /** Removes a pattern. Returns whether there was one of this name. */
+  /**
+   * Removes a pattern. Returns whether there was one of this name.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for
+   *   a fault of ours
+   */
   removePattern(name: string): boolean
 
-  /** The patterns' names, in the order they are tried. */
+  /**
+   * The patterns' names, in the order they are tried.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for
+   *   a fault of ours
+   */
   patterns(): string[]
 
   /**
@@ -608,7 +635,8 @@ export class ErrorAnalysisWorker {
    * @param range lines from 1, both included. @default the whole text
    * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ABSENT` when it expired or gave way to newer ones,
    *   `ERR_PLIMSOLL_ARGUMENT` without a `rawStore`, for a wrong range, or for one above 16 MiB,
-   *   `ERR_PLIMSOLL_OPEN` when it cannot be read
+   *   `ERR_PLIMSOLL_OPEN` when it cannot be read or is damaged, `ERR_PLIMSOLL_OVERFLOW` when 4096 texts wait
+   *   already, `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded, `ERR_PLIMSOLL_INTERNAL` for a fault of ours
    */
   readRaw(ref: string, range?: { lines?: [first: number, last: number] }): Promise<string>
   /** @param range bytes, the end excluded */

@@ -6,6 +6,7 @@ const path = require('node:path')
 const { PassThrough } = require('node:stream')
 const zlib = require('node:zlib')
 const { ErrorAnalysisWorker } = require('../..')
+const { plimsoll } = require('../support/command-line')
 const { temporaryDirectory } = require('../support/directories')
 const { eventually, rejection } = require('../support/events')
 
@@ -67,6 +68,22 @@ test('wrong questions are refused', async () => {
     expect((await rejection(worker.readRaw('0123456789abcdef', /** @type {any} */ (range)))).code).toBe('ERR_PLIMSOLL_ARGUMENT')
   }
   expect((await rejection(worker.readRaw('../../etc/passwd'))).code).toBe('ERR_PLIMSOLL_ABSENT')
+})
+
+test('a damaged text is called so', async () => {
+  const dir = temporaryDirectory()
+  const worker = new ErrorAnalysisWorker({ rawStore: { dir } })
+  const { rawRef } = await worker.analyzeError('a text that was kept before the power failed', CONTEXT)
+  const file = path.join(dir, fs.readdirSync(dir)[0])
+  for (const length of [fs.statSync(file).size - 1, 0]) {
+    fs.truncateSync(file, length)
+    const error = await rejection(worker.readRaw(rawRef))
+    expect(error).toMatchObject({ code: 'ERR_PLIMSOLL_OPEN', cause: { code: 'UnexpectedEof' } })
+    expect(error.message).toContain(`the text kept in ${file} is damaged`)
+    const { code, stdout, stderr } = await plimsoll(['raw', rawRef, '--store', dir])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain('is damaged')
+  }
 })
 
 test('a stream touches the disk on the core’s thread alone, and leaves nothing when it breaks', async () => {

@@ -6,7 +6,9 @@
 //! ```
 //!
 //! The id is the start of the text's SHA-256: the same text is kept once, until its latest expiry. Files
-//! are complete or absent: written beside, then renamed. Any number of processes may share a directory.
+//! are complete or absent: written beside, then renamed. They are not synced: the end of a process costs
+//! none, but after a power failure what was kept last may be missing or damaged. A damaged file is called
+//! so, never read as a shorter text. Any number of processes may share a directory.
 //! Expired files go whenever something is stored; then the soonest to expire, until the directory's
 //! texts take no more than the bytes given. A text that alone takes more is not kept.
 
@@ -44,6 +46,18 @@ pub enum RawStoreError {
         /// On what.
         path: PathBuf,
         /// The system's answer.
+        source: io::Error,
+    },
+    /// The file is not what was written.
+    #[error(
+        "the text kept in {} is damaged, as by a power failure ({source}); a range before the damage \
+         can still be read",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder stumbled on.
         source: io::Error,
     },
     /// Compressed, the text is larger than the store may be.
@@ -156,7 +170,7 @@ impl RawStore {
             opened => opened.map_err(|source| io_error("open", &path, source))?,
         };
         let source = FileReader::new(Arc::clone(&self.fs), file);
-        let failed = |source| io_error("read", &path, source);
+        let failed = |source| unreadable(&path, source);
         let mut text = BufReader::new(decode(source, Compression::Gzip).map_err(failed)?);
         match range {
             Range::Bytes(start, end) => {
@@ -262,6 +276,17 @@ fn lines(
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> RawStoreError {
     RawStoreError::Io { action, path: path.to_owned(), source }
+}
+
+/// What the system did not refuse to read, the decoder did.
+fn unreadable(path: &Path, source: io::Error) -> RawStoreError {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    let decoder = source.raw_os_error().is_none()
+        && matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof);
+    if decoder {
+        return RawStoreError::Damaged { path: path.to_owned(), source };
+    }
+    io_error("read", path, source)
 }
 
 /// A file written through the file system it was opened with.
@@ -481,6 +506,45 @@ mod tests {
         fs.fail_nth(Call::Rename, 1, Fault::Error(libc::EIO));
         assert!(keep(&store, b"third").is_err());
         assert_eq!(names(home.path()).len(), 1);
+    }
+
+    #[test]
+    fn a_damaged_file_is_called_so_and_never_read_as_a_shorter_text() {
+        let home = tempfile::tempdir().unwrap();
+        let (store, _, fs) = store(home.path(), 1 << 20);
+        let text: String = (1..=20_000_u32)
+            .map(|n| format!("line {n} {:08x}\n", n.wrapping_mul(2_654_435_761)))
+            .collect();
+        let kept = keep(&store, text.as_bytes()).unwrap();
+        let path = home.path().join("raw").join(&names(home.path())[0]);
+        let whole = std::fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 0x40;
+        let damages = [
+            Vec::new(),
+            vec![0; whole.len()],
+            whole[..whole.len() / 2].to_vec(),
+            whole[..whole.len() - 1].to_vec(),
+            [&whole[..whole.len() / 2], &vec![0; whole.len() / 2]].concat(),
+            [&whole[..], &[0; 512]].concat(),
+            flipped,
+        ];
+        for (number, damaged) in damages.iter().enumerate() {
+            std::fs::write(&path, damaged).unwrap();
+            for range in [Range::Lines(1, u64::MAX), Range::Bytes(0, u64::MAX)] {
+                let error = store.read(&kept.id, range).unwrap_err();
+                assert!(matches!(error, RawStoreError::Damaged { .. }), "{number}: {error}");
+                assert!(error.to_string().contains("is damaged"), "{error}");
+            }
+        }
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(store.read(&kept.id, Range::Lines(1, 1)).unwrap(), b"line 1 9e3779b1\n");
+        fs.fail_nth(Call::Read, 1, Fault::Error(libc::EIO));
+        let refused = store.read(&kept.id, Range::Lines(1, 1)).unwrap_err();
+        assert!(matches!(refused, RawStoreError::Io { action: "read", .. }), "{refused}");
+        keep(&store, text.as_bytes()).unwrap();
+        let whole = store.read(&kept.id, Range::Bytes(0, u64::MAX)).unwrap();
+        assert_eq!(whole, text.as_bytes(), "kept again it is whole again");
     }
 
     #[test]

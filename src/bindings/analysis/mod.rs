@@ -295,7 +295,7 @@ pub fn analysis_read_raw(
         }
         Err(error) => {
             let (code, cause) = match &error {
-                RawStoreError::Io { source, .. } => {
+                RawStoreError::Io { source, .. } | RawStoreError::Damaged { source, .. } => {
                     ("ERR_PLIMSOLL_OPEN", Some(system_name(source)))
                 }
                 RawStoreError::Absent(_) => ("ERR_PLIMSOLL_ABSENT", None),
