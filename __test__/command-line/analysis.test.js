@@ -171,7 +171,8 @@ describe('run', () => {
   })
 
   test('a command that does not end when it should is killed', async () => {
-    const start = (script) => new Child(...split(node(`${script}; setInterval(() => {}, 1000); console.log('ready')`)))
+    // Past the test's own deadline: nobody else is to kill them meanwhile.
+    const start = (script) => new Child(...split(node(`${script}; setInterval(() => {}, 1000); console.log('ready')`)), { deadline: 600_000 })
     const [polite, deaf] = [start(''), start("process.on('SIGTERM', () => {})")]
     await Promise.all([polite, deaf].map((child) => child.says(/ready/)))
     await endChild(polite.process, 45_000)
