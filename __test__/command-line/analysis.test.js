@@ -155,7 +155,7 @@ describe('run', () => {
           process.exit(0)
         })
       })
-      setInterval(() => {}, 1000)
+      setTimeout(() => {}, 120_000)
       console.log('ready')`)
     const env = { ...process.env, NODE_OPTIONS: `--require ${preload}` }
     const { code, stdout, stderr } = await plimsoll(['run', '--no-store', ...script], { env })
@@ -165,7 +165,7 @@ describe('run', () => {
 
   test('when the addon cannot be loaded the command does not run on', async () => {
     const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: path.join(temporaryDirectory(), 'none.node') }
-    const { code, stdout, stderr } = await plimsoll(['run', '--no-store', ...node('setInterval(() => {}, 1000)')], { env })
+    const { code, stdout, stderr } = await plimsoll(['run', '--no-store', ...node('setTimeout(() => {}, 120_000)')], { env })
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain('ERR_PLIMSOLL_NATIVE')
   })
