@@ -74,7 +74,8 @@ impl Engine {
 
     /// Reads on. Parts may be cut anywhere between characters.
     pub fn feed(&mut self, mut text: &str) {
-        if !self.pending.is_empty() {
+        // What waits goes before what comes, and may leave the beginning of a line that waits again.
+        while !self.pending.is_empty() {
             let take = floor_boundary(text, MAX_PART.saturating_sub(self.pending.len()));
             self.pending.push_str(&text[..take]);
             text = &text[take..];
@@ -87,9 +88,9 @@ impl Engine {
             self.part(&pending[..end], false);
             pending.drain(..end);
             self.pending = pending;
-        }
-        if !self.pending.is_empty() && !text.is_empty() {
-            return self.feed(text);
+            if text.is_empty() {
+                return;
+            }
         }
         while text.len() >= MAX_PART {
             let cut = &text[..floor_boundary(text, MAX_PART)];
@@ -249,6 +250,16 @@ mod tests {
             .map(|part| std::str::from_utf8(part).unwrap())
             .collect();
         assert_eq!(read(&parts).lines, 2);
+    }
+
+    #[test]
+    fn a_long_line_that_waits_is_read_on_however_often() {
+        let long = "x".repeat(MAX_PART - 2);
+        let text = format!("a\n{long}").repeat(4);
+        for first in [1, 3, MAX_PART - 1, MAX_PART, MAX_PART + 1] {
+            let (head, rest) = text.split_at(first);
+            assert_eq!(read(&[head, rest]).lines, 5, "{first}");
+        }
     }
 
     #[test]

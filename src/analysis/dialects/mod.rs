@@ -17,6 +17,7 @@ mod systems;
 mod tests;
 mod typecheckers;
 mod version_control;
+mod xml;
 
 /// Every dialect. Of two that would find the same, the more particular stands first.
 static SPECS: LazyLock<Vec<&'static Spec>> = LazyLock::new(|| {

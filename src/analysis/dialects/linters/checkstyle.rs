@@ -8,6 +8,7 @@
 
 use super::common::FirstWarning;
 use crate::analysis::dialect::{Dialect, Spec};
+use crate::analysis::dialects::xml::elements;
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report, Severity};
 use crate::analysis::sample::Sample;
@@ -31,14 +32,14 @@ impl Dialect for Checkstyle {
     }
 
     fn line(&mut self, line: &str, report: &mut Report) {
-        let mut rest = line;
-        while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
-            rest = &rest[at + 1..];
-            if let Some(attributes) = rest.strip_prefix("file ") {
+        for element in
+            elements(line, |text| text.starts_with("file ") || text.starts_with("error "))
+        {
+            if let Some(attributes) = element.strip_prefix("file ") {
                 if let Some(name) = attribute(attributes, "name=\"") {
                     self.file = unescape(name);
                 }
-            } else if let Some(attributes) = rest.strip_prefix("error ") {
+            } else if let Some(attributes) = element.strip_prefix("error ") {
                 self.problem(attributes, report);
             }
         }

@@ -3,7 +3,7 @@
 //! Codes are those of errno(3), `getaddrinfo(3)`, Node's (<https://nodejs.org/api/errors.html#common-system-errors>)
 //! and OpenSSL's verification errors (<https://docs.openssl.org/master/man1/openssl-verification-options/>).
 
-pub(in crate::analysis::dialects) use super::phrases::of_message;
+pub(in crate::analysis::dialects) use super::messages::of_message;
 use crate::analysis::kind::Kind;
 
 /// The kind an errno name or a code like it tells of.

@@ -8,12 +8,12 @@ mod go_panic;
 mod header;
 mod json_log;
 mod jvm;
+mod messages;
 mod node;
 mod node_lines;
 mod others;
 mod perl;
 mod php;
-mod phrases;
 mod plain;
 mod python;
 mod python_modules;
@@ -22,7 +22,7 @@ mod rust_panic;
 mod thrown;
 mod v8_memory;
 
-pub(super) use phrases::of_lone_message as kind_of_lone_message;
+pub(super) use messages::of_lone_message as kind_of_lone_message;
 
 /// In the order of the registry.
 pub(super) static SPECS: &[&Spec] = &[

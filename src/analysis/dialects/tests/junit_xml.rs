@@ -11,6 +11,7 @@
 use super::failures::{Cause, Failures, settle};
 use crate::analysis::dialect::{Dialect, Spec};
 use crate::analysis::dialects::location::{colons, whole};
+use crate::analysis::dialects::xml::elements;
 use crate::analysis::kind::Kind;
 use crate::analysis::report::{Problem, Rank, Report};
 use crate::analysis::sample::Sample;
@@ -46,13 +47,12 @@ impl Dialect for Junit {
             return self.stack(line, report);
         };
         // A trace may end where the next element begins.
-        let (text, mut rest) = line.split_at(at);
+        let (text, rest) = line.split_at(at);
         if !text.trim_start().is_empty() {
             self.stack(text, report);
         }
-        while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
-            rest = &rest[at + 1..];
-            self.element(rest, report);
+        for element in elements(rest, is_known) {
+            self.element(element, report);
         }
     }
 
@@ -141,6 +141,13 @@ impl Junit {
             self.placed = true;
         }
     }
+}
+
+/// Whether an element is one of those that are read.
+fn is_known(element: &str) -> bool {
+    ["testsuite ", "testcase ", "failure", "error", "/testcase", "/failure"]
+        .iter()
+        .any(|start| element.starts_with(start))
 }
 
 /// Whether a name is a path with an extension: not that of a class, whose parts begin with capitals.
