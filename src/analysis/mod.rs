@@ -38,6 +38,8 @@ pub mod watch;
 pub mod worker;
 
 #[cfg(test)]
+mod linearity_tests;
+#[cfg(test)]
 mod property_tests;
 
 use engine::Engine;

@@ -86,6 +86,12 @@ pub(super) fn all_markers() -> Vec<&'static str> {
     SPECS.iter().flat_map(|spec| spec.markers).copied().collect()
 }
 
+/// Every dialect, to be read with past what it recognises.
+#[cfg(test)]
+pub(super) fn all() -> &'static [&'static Spec] {
+    &SPECS
+}
+
 #[cfg(test)]
 mod registry_tests {
     use super::*;

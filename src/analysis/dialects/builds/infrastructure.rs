@@ -23,9 +23,10 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 fn recognises(sample: &Sample) -> bool {
+    let framed = sample.has("╵");
     sample.lines().any(|line| {
         ansible(line).is_some()
-            || (line.starts_with("│ Error: ") && sample.has("╵"))
+            || (framed && line.starts_with("│ Error: "))
             || (line.starts_with("  on ") && line.contains(".tf line "))
     })
 }

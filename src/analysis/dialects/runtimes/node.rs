@@ -42,12 +42,12 @@ pub(super) static SPEC: Spec = Spec {
 
 fn recognises(sample: &Sample) -> bool {
     let mut end = 0;
+    let errors = sample.has("rror");
     for (index, line) in sample.lines().enumerate() {
         let seen = line.starts_with("Node.js v")
             || (line.starts_with("  ") && frame(line).is_some())
             || bundled(line)
-            || ((line.starts_with("  code: '") || line.starts_with("  errno: -"))
-                && sample.has("rror"));
+            || (errors && (line.starts_with("  code: '") || line.starts_with("  errno: -")));
         if seen {
             end = index + 1;
         }
