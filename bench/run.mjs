@@ -22,6 +22,7 @@ const BENCHMARKS = {
   'kill-loss': 'telemetry/kill-loss.mjs',
   'analysis-throughput': 'analysis/throughput.mjs',
   'analysis-loop': 'analysis/loop.mjs',
+  'analysis-hostile': 'analysis/hostile.mjs',
 }
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
