@@ -12,7 +12,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A shared, writable mapping of the start of a file.
 #[derive(Debug)]
@@ -99,6 +99,18 @@ impl SharedMapping {
         // SAFETY: in bounds, aligned (mappings start at a page), valid as long as `self` is borrowed;
         // every access to this word goes through an atomic.
         unsafe { AtomicU64::from_ptr(pointer.cast()) }
+    }
+
+    /// The half word at `offset`, for atomic access.
+    ///
+    /// # Panics
+    /// When `offset` is not a multiple of 4 or outside the mapping.
+    #[must_use]
+    pub fn half_word(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset.is_multiple_of(4), "a half word is aligned to 4 bytes");
+        let pointer = self.pointer_to(&(offset..offset + 4));
+        // SAFETY: as for `word`; no half word is also accessed as a part of a word.
+        unsafe { AtomicU32::from_ptr(pointer.cast()) }
     }
 
     /// Copies `bytes` into the mapping.
