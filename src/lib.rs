@@ -6,7 +6,10 @@
 //! | Module | What is in it |
 //! |---|---|
 //! | [`analysis`] | `ErrorAnalysisWorker`: what failing tools print, in 500 characters and a fix |
+//! | [`budget`] | `ResourceBudgetManager`: lanes, deadlines, memory guards, call metrics |
 //! | [`compression`] | gzip and zstd as streams, in constant memory |
+//! | [`export`] | spans to OTLP collectors and JSONL files, metrics as Prometheus text |
+//! | [`resources`] | readings of memory, taken by one sampler thread |
 //! | [`telemetry`] | `TelemetryManager`: bounded JSONL logs that survive the death of their process |
 //! | [`platform`] | the operating system: clock, files, locks, memory maps, thread priority, process exit |
 //! | `bindings` | the Node addon: data in, data out, no policy (feature `node`) |
@@ -14,8 +17,11 @@
 //! The JavaScript facade above the bindings lives in `js/`.
 
 pub mod analysis;
+pub mod budget;
 pub mod compression;
+pub mod export;
 pub mod platform;
+pub mod resources;
 pub mod telemetry;
 
 #[cfg(feature = "node")]
