@@ -16,6 +16,11 @@
  * await telemetry.close()
  */
 
+/** So that these types compile without those of Node or of browsers; where those are there, theirs is used. */
+declare global {
+  interface AbortSignal {}
+}
+
 /** How important an entry is, in rising order: `debug`, `info`, `warn`, `error`. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -643,6 +648,895 @@ export class ErrorAnalysisWorker {
   readRaw(ref: string, range: { bytes: [start: number, end: number] }): Promise<Uint8Array>
 }
 
+/** The name of a lane: any text of 1 to 256 characters. `tool_call`, `file_read`, `file_write`, `critic` and `forecast_model` have limits by default. */
+export type Lane = string
+
+/** What receives log lines. A {@link TelemetryManager} is one. What it throws or rejects with disturbs nothing; it is counted and warned of once. */
+export interface LogSink {
+  /**
+   * @param level how important the line is
+   * @param data `message`, `component`, and what belongs to it
+   */
+  log(level: LogLevel, data: object): unknown
+}
+
+/** What a task may use of a manager; what is left out is free. */
+export interface TaskQuota {
+  /** Calls at once, over all lanes. */
+  slots?: number
+  /** Calls that begin within any 60 seconds. */
+  callsPerMinute?: number
+  /** Milliseconds its calls may take in total; a call is charged when it ends. */
+  totalMs?: number
+}
+
+/** Who waits when there is no room, and who is sent away. */
+export interface QueueConfig {
+  /**
+   * Most callers that wait, over all lanes; 0: nobody waits.
+   *
+   * @default 1000
+   */
+  max?: number
+  /**
+   * When the queue is full: `'reject-new'` refuses the newcomer; `'drop-lowest'` sends away the last of the
+   * lowest priority for a newcomer of a higher one.
+   *
+   * @default 'reject-new'
+   */
+  shed?: 'reject-new' | 'drop-lowest'
+  /**
+   * Milliseconds after which a waiter rises by one priority, so that nobody starves.
+   *
+   * @default 10_000
+   */
+  ageingMs?: number
+}
+
+/** Reserving memory for a call before it starts, from what calls of its kind took. */
+export interface PredictionConfig {
+  /**
+   * Factor on the learned need.
+   *
+   * @default 1.25
+   */
+  margin?: number
+  /**
+   * Megabytes reserved for a kind that is not known yet.
+   *
+   * @default 64
+   */
+  defaultMb?: number
+  /**
+   * Percentile of the observed needs that is reserved.
+   *
+   * @default 95
+   */
+  percentile?: number
+  /**
+   * Calls of a kind before what was learned is trusted.
+   *
+   * @default 5
+   */
+  minimumSamples?: number
+}
+
+/** Limits that follow latency and resources; see docs/budget.md for the algorithm and its sources. */
+export interface AdaptiveConfig {
+  /**
+   * What moves the limits: how latency grows with load, how full memory and processor are, or both.
+   *
+   * @default 'both'
+   */
+  mode?: 'latency' | 'resources' | 'both'
+  /**
+   * The lanes whose limits move; between `min` and the configured limit.
+   *
+   * @default every lane that has a limit
+   */
+  lanes?: readonly Lane[]
+  /**
+   * Lowest limit.
+   *
+   * @default 1
+   */
+  min?: number
+  /**
+   * Length of a window in milliseconds; the limit moves at most once a window.
+   *
+   * @default 1000
+   */
+  windowMs?: number
+  /**
+   * After a limit rose, milliseconds between admissions into the new room; 0: none.
+   *
+   * @default 0
+   */
+  rampMs?: number
+}
+
+/** A circuit breaker for each lane (Nygard, "Release It!"): a lane whose calls keep failing is closed for a while. */
+export interface BreakerConfig {
+  /**
+   * Share of failed calls, 0 to 1, at which the breaker opens.
+   *
+   * @default 0.5
+   */
+  failureRate?: number
+  /**
+   * Calls in the window before the rate means anything.
+   *
+   * @default 20
+   */
+  minimumCalls?: number
+  /**
+   * Milliseconds that are looked back.
+   *
+   * @default 30_000
+   */
+  windowMs?: number
+  /**
+   * Milliseconds the lane is closed for; doubled each time it opens again without having recovered.
+   *
+   * @default 5000
+   */
+  openMs?: number
+  /**
+   * Most milliseconds it is closed for.
+   *
+   * @default 60_000
+   */
+  openMaxMs?: number
+  /**
+   * Calls that are let in to try, one after the closed time. All must succeed.
+   *
+   * @default 3
+   */
+  halfOpenCalls?: number
+  /**
+   * Milliseconds from which a call counts as slow.
+   *
+   * @default never
+   */
+  slowCallMs?: number
+  /**
+   * Share of slow calls, 0 to 1, at which the breaker opens.
+   *
+   * @default 0.8
+   */
+  slowRate?: number
+}
+
+/** How `timeout: 'adaptive'` derives the warning from the lane's own successful calls. */
+export interface AdaptiveTimeoutConfig {
+  /**
+   * Percentile of the durations.
+   *
+   * @default 99
+   */
+  percentile?: number
+  /**
+   * Factor on that percentile.
+   *
+   * @default 2
+   */
+  margin?: number
+  /**
+   * Never less, in milliseconds.
+   *
+   * @default 1000
+   */
+  floorMs?: number
+  /**
+   * Never more, in milliseconds.
+   *
+   * @default 600_000
+   */
+  ceilingMs?: number
+  /**
+   * Calls of the lane before that, counted from the first one with `timeout: 'adaptive'` on; until then
+   * `defaultTimeoutMs` is used.
+   *
+   * @default 20
+   */
+  minimumSamples?: number
+}
+
+/** Options of {@link ResourceBudgetManager}. Every one may be left out or be `undefined`. */
+export interface ResourceBudgetConfig {
+  /**
+   * Resident memory of the process in megabytes (2^20 bytes) above which no call is let in.
+   *
+   * @default 512
+   */
+  maxRssMb?: number
+  /**
+   * Used JavaScript heap in megabytes above which each acquisition warns; the log hears of it once in 10 s.
+   *
+   * @default 400
+   */
+  heapWarningMb?: number
+  /**
+   * Calls at once, by lane, 0 to 1,000,000. Replaces the whole map. A lane that is not in it is held by
+   * `globalConcurrencyLimit` alone. At most 1024 lanes.
+   *
+   * @default { tool_call: 8, file_read: 16, file_write: 4, critic: 3, forecast_model: 1 }
+   */
+  laneConcurrencyLimits?: Readonly<Record<Lane, number>>
+  /**
+   * Calls at once in all lanes together.
+   *
+   * @default 32
+   */
+  globalConcurrencyLimit?: number
+  /**
+   * Milliseconds after which a call is warned of when it names no timeout.
+   *
+   * @default 300_000
+   */
+  defaultTimeoutMs?: number
+  /**
+   * The call ends at its timeout times this factor, counted from its start; at least 1.
+   *
+   * @default 1.5
+   */
+  timeoutEscalationFactor?: number
+  /**
+   * Whether memory is guarded: `maxRssMb`, `heapWarningMb`, `maxContainerMemory` and `predictMemory`.
+   *
+   * @default true
+   */
+  enableMemoryGuards?: boolean
+  /**
+   * Whether calls have spans. They are exported once {@link initTracing} says where to.
+   *
+   * @default true
+   */
+  enableSpanEmission?: boolean
+  /**
+   * Share of traces that are sampled, 0 to 1. A call inside another follows that one's decision.
+   *
+   * @default 1.0
+   */
+  spanSampleRate?: number
+  /** The queue for `acquireSlot(…, { wait })`. */
+  queue?: QueueConfig
+  /**
+   * Lanes that may run more than their limit, up to this ceiling, with what other lanes leave idle. What was
+   * lent goes back to its owner as soon as it is released.
+   *
+   * @default no lane borrows
+   */
+  borrow?: Readonly<Record<Lane, number>>
+  /** What each task may use. @default nothing is held back */
+  taskQuota?: TaskQuota
+  /** What certain tasks may use instead, by task id. */
+  taskQuotas?: Readonly<Record<string, TaskQuota>>
+  /**
+   * Whether the memory of all descendant processes counts against `maxRssMb`.
+   *
+   * @default false
+   */
+  includeChildMemory?: boolean
+  /**
+   * Share of the control group's memory limit, 0.01 to 1, above which no call is let in; page cache that can
+   * be given back does not count. Where there is no such limit nothing is held back.
+   *
+   * @default not looked at
+   */
+  maxContainerMemory?: number
+  /** Reserves what a call of its lane or `kind` is expected to take at its peak. `true` for the defaults. @default false */
+  predictMemory?: boolean | PredictionConfig
+  /** Moves the lanes' limits. `true` for the defaults. @default false */
+  adaptive?: boolean | AdaptiveConfig
+  /** Closes lanes whose calls keep failing. `true` for the defaults. @default false */
+  breaker?: boolean | BreakerConfig
+  /** What `timeout: 'adaptive'` means. */
+  adaptiveTimeout?: AdaptiveTimeoutConfig
+  /**
+   * A file, 0600, through which several processes of this machine hold the same lane limits and the same
+   * global limit. It is created when missing. A process that dies gives its slots back within a second.
+   *
+   * @default lanes are this manager's own
+   */
+  shared?: string
+  /**
+   * Where log lines go. With a {@link TelemetryManager} the whole life of a call lands in the log.
+   *
+   * @default warnings and errors go to standard error as JSON lines, the same message at most once a second
+   */
+  logger?: LogSink
+  /** Hears of every warning and every end of a call. */
+  onTimeout?: (event: TimeoutEvent) => void
+}
+
+/** The defaults of {@link ResourceBudgetConfig}; frozen. */
+export const DEFAULT_RESOURCE_BUDGET_CONFIG: Readonly<{
+  maxRssMb: number
+  heapWarningMb: number
+  laneConcurrencyLimits: Readonly<Record<string, number>>
+  globalConcurrencyLimit: number
+  defaultTimeoutMs: number
+  timeoutEscalationFactor: number
+  enableMemoryGuards: boolean
+  enableSpanEmission: boolean
+  spanSampleRate: number
+}>
+
+/** A call that is over its timeout, or was ended. */
+export interface TimeoutEvent {
+  callId: string
+  taskId: string
+  lane: Lane
+  /** When the warning was due, in milliseconds from the start. */
+  timeoutMs: number
+  /** When the end is or was due, in milliseconds from the start. */
+  deadlineMs: number
+  /** When the core did it, in milliseconds since the epoch; while JavaScript was blocked that is before now. */
+  atMs: number
+  /** `false`: the warning. `true`: the end. */
+  escalated: boolean
+  /** When the core ended the call, in milliseconds since the epoch; 0 at the warning. */
+  endedAtMs: number
+  /** Registered processes and their descendants that were killed. */
+  killedProcesses: number
+}
+
+/** Options of {@link ResourceBudgetManager.acquireSlot}. */
+export interface AcquireOptions<M = unknown> {
+  /** Milliseconds until the warning; negative refuses the call. @default defaultTimeoutMs */
+  timeoutMs?: number
+  /** `'adaptive'`: from the history of the lane's calls; excludes `timeoutMs`. */
+  timeout?: 'adaptive' | number
+  /** Comes back as `context.metadata`; its properties become attributes of the span. */
+  metadata?: M
+  /** What `predictMemory` learns under. @default the lane */
+  kind?: string
+  /** Waits for a slot, at most `maxMs` milliseconds. While somebody waits the event loop stays alive. @default refused at once */
+  wait?: { maxMs: number; priority?: 'high' | 'normal' | 'low' }
+  /** Ends the wait: the promise rejects with the signal's reason. */
+  signal?: AbortSignal
+  /** Hears of this call's warning and end. */
+  onTimeout?: (event: TimeoutEvent) => void
+}
+
+/** A span as the observed function sees it. After the call has ended every method does nothing. */
+export class SpanHandle {
+  /** Comes with a {@link WorkerCallContext}. */
+  private constructor()
+  /** 32 hexadecimal digits, as W3C trace context has them. */
+  get traceId(): string
+  /** 16 hexadecimal digits. */
+  get spanId(): string
+  /**
+   * Sets an attribute; at most 128, texts are cut at 4096 characters. What is no text, number, boolean or array
+   * of one of these is set as JSON.
+   */
+  setAttribute(key: string, value: unknown): this
+  /** Adds an event, now; at most 120, so that Plimsoll's own fit into the 128 a span may have. */
+  addEvent(name: string, attributes?: object): this
+  /** Sets the outcome. Without it, it is that of the release. */
+  setStatus(status: 'ok' | 'error', message?: string): this
+  /** Adds an event `exception` with the attributes OpenTelemetry has for it. */
+  recordException(error: unknown): this
+  /** The two ids. */
+  toJSON(): { traceId: string; spanId: string }
+}
+
+/** A slot that was acquired. */
+export class WorkerCallContext<M = unknown> {
+  /** Comes from {@link ResourceBudgetManager.acquireSlot}. */
+  private constructor()
+  /** Unique in the process and, but for chance, beyond. */
+  readonly id: string
+  /** As given. */
+  readonly taskId: string
+  /** As given. */
+  readonly lane: Lane
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number
+  /** Milliseconds until the warning. */
+  readonly timeoutMs: number
+  /** `null` when the call is not sampled. */
+  readonly span: SpanHandle | null
+  /** As given. */
+  readonly metadata: M
+  /** Whether the slot was given back. */
+  get released(): boolean
+  /** Aborted with a {@link WorkerCallTimeoutError} when the call's time is over. */
+  get signal(): AbortSignal
+  /**
+   * Has a process and all its descendants killed (SIGKILL) when the call's time is over, even while JavaScript
+   * is blocked. A `ChildProcess` is forgotten when it exits. At most 64 a call.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` for what is no process, `ERR_PLIMSOLL_ABSENT` when it is gone,
+   *   `ERR_PLIMSOLL_CLOSED` after the call, `ERR_PLIMSOLL_OVERFLOW` beyond 64
+   * @example
+   * const child = spawn('ruff', ['check'])
+   * context.registerProcess(child)
+   */
+  registerProcess(child: number | { readonly pid?: number }): void
+  /**
+   * Has `scope.cleanup()` called when the call's time is over. At most 256 a call.
+   *
+   * @returns the scope
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`, `ERR_PLIMSOLL_CLOSED` after the call, `ERR_PLIMSOLL_OVERFLOW` beyond 256
+   */
+  registerScope<S extends { cleanup(): unknown }>(scope: S): S
+  /** Releases the slot as a success; release it before for a failure. */
+  [Symbol.dispose](): void
+  /** As `Symbol.dispose`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What a call took. Megabytes are 2^20 bytes, with two decimals. */
+export interface WorkerCallMetrics {
+  callId: string
+  taskId: string
+  lane: Lane
+  durationMs: number
+  success: boolean
+  /** The class name of the error it was released with. */
+  errorType?: string
+  /** Resident memory of the process when the call began, as the sampler last read it. */
+  rssStartMb: number
+  rssEndMb: number
+  rssDeltaMb: number
+  /** Highest reading while the call ran. */
+  rssPeakMb: number
+  /** Milliseconds between the last reading of resident memory and the end of the call. */
+  rssAgeMs: number
+  /** Used heap when the call began, from V8, exact. */
+  heapStartMb: number
+  heapEndMb: number
+  heapDeltaMb: number
+  /** Calls that ran in the manager, this one included. */
+  concurrentCallsAtStart: number
+  /** Calls that ran when it had ended. */
+  concurrentCallsAtEnd: number
+  /** Whether it reached its warning. */
+  timeoutReached: boolean
+  /** How it ended: its release, its deadline, the collector or the end of its worker thread. */
+  endedBy: 'release' | 'deadline' | 'collected' | 'worker_end'
+  /** Milliseconds it waited for its slot. */
+  waitedMs: number
+  /** When it ended, ISO 8601. */
+  timestamp: string
+}
+
+/** Sums over every call since the start or {@link ResourceBudgetManager.clearMetrics}. */
+export interface WorkerCallStatistics {
+  totalCalls: number
+  successCount: number
+  failureCount: number
+  averageDurationMs: number
+  averageRssDeltaMb: number
+  maxConcurrentCalls: number
+  timeoutCount: number
+}
+
+/** Why a call was not let in. */
+export type RejectionReason =
+  | 'lane_full' | 'global_full' | 'others_wait' | 'timeout' | 'memory' | 'memory_predicted' | 'breaker_open' | 'task_slots'
+  | 'task_rate' | 'task_time' | 'ramp' | 'queue_full' | 'shed' | 'wait_expired' | 'cancelled' | 'too_many_lanes'
+  | 'shared_unavailable' | 'closed'
+
+/** The last call that was not let in. */
+export interface Rejection {
+  reason: RejectionReason
+  /** In words, with the figures that decided. */
+  detail: string
+  taskId: string
+  lane: Lane
+  /** Milliseconds since the epoch. */
+  atMs: number
+}
+
+/** Everything a manager knows of itself. Bytes, milliseconds. */
+export interface BudgetStatus {
+  global: { active: number; limit: number; configured: number }
+  lanes: {
+    name: Lane
+    active: number
+    /** The limit held now; an adaptive one may be below `configured`. */
+    limit: number
+    /** `null` for a lane without a limit of its own. */
+    configured: number | null
+    waiting: number
+    /** Calls that run on capacity of other lanes. */
+    borrowed: number
+    /** Capacity that other lanes use. */
+    lent: number
+    breaker: 'closed' | 'open' | 'half_open' | null
+    /** Why the adaptive limit moved last. */
+    adaptive: string | null
+  }[]
+  queue: { waiting: number; max: number }
+  memory: {
+    rssBytes: number
+    /** Age of that reading. */
+    rssAgeMs: number
+    /** Memory of all descendant processes; `null` when it was not read. */
+    childrenBytes: number | null
+    containerUsedBytes: number | null
+    containerLimitBytes: number | null
+    /** Reserved for calls that run. */
+    reservedBytes: number
+  }
+  /** Refusals by reason, those that happened. */
+  refusals: Partial<Record<RejectionReason, number>>
+  counts: {
+    warnings: number
+    deadlines: number
+    killedProcesses: number
+    collectedContexts: number
+    heapWarnings: number
+    /** Processes that could not be killed. */
+    unkilledProcesses: number
+    /** Calls of worker threads that ended before they released them. */
+    orphanedCalls: number
+    /** Functions that went on although their call was ended, and those that still do. */
+    abandoned: number
+    abandonedRunning: number
+    /** Calls that were let in on capacity of another lane. */
+    loans: number
+    /** Idle tasks forgotten although something of their quota was used. */
+    forgottenTasks: number
+    shed: number
+    waitsExpired: number
+    waitsCancelled: number
+    timerPanics: number
+  }
+  /** Lanes shared with other processes; `null` without `shared`. */
+  shared: {
+    path: string
+    processes: number
+    /** Dead processes whose slots came back, since the segment began. */
+    reclaimedProcesses: number
+    global: { active: number; limit: number | null; mine: number }
+    lanes: { name: Lane; active: number; limit: number | null; mine: number }[]
+    /** Why the segment cannot be used at the moment. */
+    problem: string | null
+  } | null
+  misuse: { foreignReleases: number; doubleReleases: number; loggerFailures: number }
+}
+
+/**
+ * Limits what runs at once, how long, and in how much memory.
+ *
+ * Lanes, deadlines, guards and records live in a native core with threads of its own: while JavaScript is
+ * blocked, deadlines are kept and registered processes are killed on time. Making a manager starts nothing; the
+ * first call starts the threads. Nothing keeps the process alive but a caller that waits for a slot.
+ *
+ * @example
+ * const manager = new ResourceBudgetManager({ laneConcurrencyLimits: { tool_call: 4 } })
+ * const context = await manager.acquireSlot('task-1', 'tool_call', 60_000, { tool: 'ruff' })
+ * if (context === null) throw new Error(manager.lastRejection?.detail)
+ * try {
+ *   await runTool(context.signal)
+ *   manager.releaseSlot(context, true)
+ * } catch (error) {
+ *   manager.releaseSlot(context, false, error)
+ *   throw error
+ * }
+ */
+export class ResourceBudgetManager {
+  /**
+   * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG` names the option
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE`; with `shared`, `ERR_PLIMSOLL_OPEN` when the file cannot be used and
+   *   `ERR_PLIMSOLL_UNSUPPORTED_SEGMENT` when it is not ours or of another version
+   */
+  constructor(config?: ResourceBudgetConfig)
+
+  /**
+   * Takes a slot, or says at once that there is none.
+   *
+   * @param taskId whose call it is; at most 4096 characters
+   * @param lane the lane; 1 to 256 characters
+   * @param timeoutMs milliseconds until the warning, at most 2^31 - 1; the call ends at this times
+   *   `timeoutEscalationFactor`. Negative refuses. @default defaultTimeoutMs
+   * @param metadata comes back as `context.metadata`; its properties become attributes of the span
+   * @returns the context, or `null`: a full lane, a full process, a negative timeout, too little memory, an open
+   *   breaker, a used quota; {@link ResourceBudgetManager.lastRejection} says which
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` for a wrong type, `NaN` or an infinite timeout
+   * @example
+   * const context = await manager.acquireSlot('task-1', 'critic', { wait: { maxMs: 5000, priority: 'high' } })
+   */
+  acquireSlot<M = undefined>(taskId: string, lane: Lane, timeoutMs?: number, metadata?: M): Promise<WorkerCallContext<M> | null>
+  /** @throws {PlimsollError} as above; rejects with the reason of `signal` when that ends the wait */
+  acquireSlot<M = undefined>(taskId: string, lane: Lane, options: AcquireOptions<M>): Promise<WorkerCallContext<M> | null>
+
+  /**
+   * Gives a slot back. Never throws: a context of another manager, or one released before, is counted, logged and
+   * changes nothing.
+   *
+   * @param success whether the call succeeded
+   * @param error what it failed with; its class name is the metrics' `errorType`
+   */
+  releaseSlot(context: WorkerCallContext<any> | null | undefined, success: boolean, error?: unknown): void
+
+  /**
+   * Changes limits at once. What runs goes on: a lowered limit lets nobody in until enough has ended.
+   *
+   * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG`; nothing is changed then
+   * @throws {PlimsollError} `ERR_PLIMSOLL_CLOSED` after {@link ResourceBudgetManager.close}
+   */
+  setLimits(limits: { laneConcurrencyLimits?: Readonly<Record<Lane, number>>; globalConcurrencyLimit?: number }): void
+
+  /** The process's memory, read now. Megabytes (2^20 bytes) of two decimals; the time in ISO 8601. */
+  getMemorySnapshot(): {
+    rssMb: number
+    heapTotalMb: number
+    heapUsedMb: number
+    externalMb: number
+    arrayBuffersMb: number
+    timestamp: string
+  }
+
+  /** What runs, and what may. */
+  getConcurrencyStatus(): {
+    global: { active: number; limit: number }
+    lanes: Record<Lane, { active: number; limit: number }>
+  }
+
+  /** All of it; see {@link BudgetStatus}. */
+  status(): BudgetStatus
+
+  /**
+   * The latest calls, oldest first. The last 1000 are kept.
+   *
+   * @param limit how many. @default 100
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` for what is no number of 0 or more
+   */
+  getMetrics(limit?: number): WorkerCallMetrics[]
+
+  /** Forgets the calls that have ended, and the sums over them. */
+  clearMetrics(): void
+
+  /** Sums over all calls. */
+  getStatistics(): WorkerCallStatistics
+
+  /** Why the last call that was not let in was refused; `null` before the first. */
+  get lastRejection(): Rejection | null
+
+  /** The metrics in Prometheus's text format 0.0.4, names `plimsoll_budget_…`, base units. */
+  toPrometheus(): string
+
+  /**
+   * Lets nobody in any more and sends away who waits (`null`, reason `closed`). Calls that run go on and are
+   * released as usual.
+   */
+  close(): void
+  /** As `close()`. */
+  [Symbol.dispose](): void
+}
+
+/**
+ * The manager of the process: made by the first call, with that call's configuration. Worker threads get managers
+ * over the same lanes if the main thread has made one before.
+ *
+ * @throws as the constructor of {@link ResourceBudgetManager}
+ */
+export function getResourceBudgetManager(config?: ResourceBudgetConfig): ResourceBudgetManager
+
+/** Closes the manager of the process; the next {@link getResourceBudgetManager} makes another. For tests. */
+export function resetResourceBudgetManager(): void
+
+/** Options of the worker-call wrappers. */
+export interface WorkerCallOptions<M = unknown> extends AcquireOptions<M> {
+  /** @default 'tool_call' */
+  lane?: Lane
+  /** `false`: a call that is not let in runs unguarded, with `null` as its context. @default true */
+  throwOnResourceLimitExceeded?: boolean
+  /** Whether the call's metrics are logged at level `info`. @default true */
+  emitMetricsLog?: boolean
+  /** @default the manager of the process */
+  manager?: ResourceBudgetManager
+}
+
+/**
+ * Runs a function in a slot: limited, measured, ended at its deadline.
+ *
+ * The end at `timeoutMs` times the factor: registered processes are killed natively, then, as soon as JavaScript
+ * runs, `signal` is aborted, registered scopes are cleaned up, the promise rejects, and only then is the slot free. A
+ * function that goes on nevertheless is counted as `abandoned` until it settles.
+ *
+ * @param fn what to run. It may be synchronous. A function that declares no parameter gets the signal through
+ *   `context.signal` alone: making one costs several microseconds
+ * @returns what `fn` gave
+ * @throws {ResourceLimitError} `ERR_PLIMSOLL_LIMIT`, message `Resource limit exceeded: …`
+ * @throws {WorkerCallTimeoutError} `ERR_PLIMSOLL_TIMEOUT`
+ * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`; and whatever `fn` throws, as it is
+ * @example
+ * const report = await withWorkerCallObservability('task-1', (signal) => lint(signal), { lane: 'critic', timeoutMs: 60_000 })
+ */
+export function withWorkerCallObservability<T, M = unknown>(
+  taskId: string,
+  fn: (signal: AbortSignal, context: WorkerCallContext<M> | null) => T | PromiseLike<T>,
+  options?: WorkerCallOptions<M>,
+): Promise<T | null>
+
+/**
+ * The same for a synchronous function. A deadline that passed while it ran has killed the registered processes on
+ * time; the error is thrown when the function returns.
+ *
+ * @throws as {@link withWorkerCallObservability}; `ERR_PLIMSOLL_ARGUMENT` for `wait` too
+ */
+export function withWorkerCallObservabilitySync<T, M = unknown>(
+  taskId: string,
+  fn: (signal: AbortSignal, context: WorkerCallContext<M> | null) => T,
+  options?: WorkerCallOptions<M>,
+): T | null
+
+/** One slot for many functions; see {@link createBatchWorkerCallWrapper}. */
+export interface BatchWorkerCallWrapper {
+  /**
+   * Takes the slot; once it has one, a further call does nothing. After a rejection it may be tried again.
+   *
+   * @throws {ResourceLimitError} rejects with `ERR_PLIMSOLL_LIMIT`
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_STATE` after `release()`
+   */
+  init(): Promise<void>
+  /**
+   * Runs a function in the slot.
+   *
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_STATE` before `init()` and after `release()`
+   * @throws {WorkerCallTimeoutError} rejects with `ERR_PLIMSOLL_TIMEOUT` once the time of the batch is over
+   */
+  execute<T>(fn: (signal: AbortSignal, context: WorkerCallContext | null) => T | PromiseLike<T>): Promise<T>
+  /** The slot; `null` before `init()` and when the batch runs unguarded. */
+  getContext(): WorkerCallContext | null
+  /** Gives the slot back; a second call does nothing. */
+  release(success: boolean, error?: unknown): void
+}
+
+/**
+ * One slot, one deadline and one span for many functions.
+ *
+ * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`
+ * @example
+ * const batch = createBatchWorkerCallWrapper('task-1', 'file_write', { timeoutMs: 600_000 })
+ * await batch.init()
+ * try {
+ *   for (const item of items) await batch.execute(() => write(item))
+ *   batch.release(true)
+ * } catch (error) {
+ *   batch.release(false, error)
+ *   throw error
+ * }
+ */
+export function createBatchWorkerCallWrapper(taskId: string, lane?: Lane, options?: WorkerCallOptions): BatchWorkerCallWrapper
+
+/**
+ * Runs a function whose operations share one slot, one deadline and one span.
+ *
+ * @throws as {@link withWorkerCallObservability}
+ */
+export function withRequestScope<T>(
+  taskId: string,
+  fn: (scope: { readonly taskId: string; getContext(): WorkerCallContext | null; readonly signal: AbortSignal }) => T | PromiseLike<T>,
+  options?: WorkerCallOptions,
+): Promise<T>
+
+/** A call that was not let in. */
+export class ResourceLimitError extends PlimsollError {
+  /**
+   * @param message starts with `Resource limit exceeded: `
+   * @param rejection why, in detail
+   */
+  constructor(message: string, rejection: Rejection | null)
+  /** Why, in detail. */
+  readonly rejection: Rejection | null
+}
+
+/** A call that was ended because its time was over. */
+export class WorkerCallTimeoutError extends PlimsollError {
+  /** @param call what was ended */
+  constructor(call: Pick<TimeoutEvent, 'callId' | 'taskId' | 'lane' | 'timeoutMs' | 'deadlineMs' | 'endedAtMs' | 'killedProcesses'>)
+  /** Its `context.id`. */
+  readonly callId: string
+  /** Whose call it was. */
+  readonly taskId: string
+  /** Where it ran. */
+  readonly lane: Lane
+  /** Milliseconds until its warning. */
+  readonly timeoutMs: number
+  /** Milliseconds the call could run: `timeoutMs` times the escalation factor. */
+  readonly deadlineMs: number
+  /** When the core ended it, in milliseconds since the epoch. */
+  readonly endedAtMs: number
+  /** Processes that were killed with it. */
+  readonly killedProcesses: number
+}
+
+/** Where spans go. */
+export interface TracingOptions {
+  /** `service` of every span, `service.name` of the resource. @default 'unknown_service:node' */
+  serviceName?: string
+  /** `version` of every span, `service.version` of the resource. */
+  version?: string
+  /** `environment` of every span, `deployment.environment.name` of the resource. */
+  environment?: string
+  /**
+   * A collector, a file, or both; each has its own queue and loses nothing to the other's trouble. `'otlp'`, `'file'` and
+   * `true` mean the defaults; `'none'` exports nowhere.
+   *
+   * @default 'file'
+   */
+  exporter?:
+    | 'otlp'
+    | 'file'
+    | 'none'
+    | {
+        /** OTLP/HTTP with protobuf (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). */
+        otlp?:
+          | boolean
+          | {
+              /** `http:` alone; without a path `/v1/traces` is appended. @default 'http://localhost:4318/v1/traces' */
+              endpoint?: string
+              /** Sent with each request. */
+              headers?: Readonly<Record<string, string>>
+              /** Longest duration of one request in milliseconds, 1 to 300,000. @default 10_000 */
+              timeoutMs?: number
+              /** Whether requests are compressed. @default false */
+              gzip?: boolean
+            }
+        /** One JSON object a line; a path, or options. */
+        file?: boolean | string | { path?: string; maxBytes?: number }
+      }
+}
+
+/** What became of the spans of one destination. */
+export interface DestinationStats {
+  /** Waiting or being sent; at most 2048. */
+  queued: number
+  queuedBytes: number
+  accepted: number
+  exported: number
+  batches: number
+  dropped: { queueFull: number; rejected: number; tooLarge: number; panicked: number; closed: number }
+  retries: number
+  /** Milliseconds since the epoch in `timestamp`. */
+  lastError: { code: PlimsollErrorCode; message: string; cause: string | null; timestamp: number } | null
+}
+
+/** What became of the spans; `null` for a destination that is not there. */
+export interface TracingStats {
+  otlp: DestinationStats | null
+  file: DestinationStats | null
+}
+
+/** The exporter of the process. */
+export class Tracing {
+  /** Comes from {@link initTracing}. */
+  private constructor()
+  /**
+   * Delivers what has been submitted. The event loop lives until then.
+   *
+   * @param timeoutMs at most this long. @default 30_000
+   * @returns whether everything was delivered, or dropped and counted
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT`
+   */
+  flush(timeoutMs?: number): Promise<boolean>
+  /** Flushes and ends the exporter; spans go nowhere then. */
+  shutdown(timeoutMs?: number): Promise<boolean>
+  /** The counters; `null` after `shutdown()`. */
+  stats(): TracingStats | null
+  /** As `shutdown()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Has the spans of every manager exported, from threads of their own, for the whole process. A second call replaces the
+ * exporter; what the first one had is delivered. At the end of the process what is left is flushed for at most 2 s.
+ *
+ * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG`
+ * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE` when no thread could be started
+ * @example
+ * initTracing({ serviceName: 'orchestrator', version: '1.4.0', environment: 'production', exporter: { otlp: true, file: true } })
+ */
+export function initTracing(options?: TracingOptions): Tracing
+
 /** The stable `code` of every error Plimsoll throws. */
 export type PlimsollErrorCode =
   /** An option has the wrong type or is out of range. */
@@ -659,6 +1553,20 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_OVERFLOW'
   /** What was asked for is not there, or not any more. */
   | 'ERR_PLIMSOLL_ABSENT'
+  /** A call was not let in: a lane, the process, a quota or memory is full. */
+  | 'ERR_PLIMSOLL_LIMIT'
+  /** A call was ended because its time was over. */
+  | 'ERR_PLIMSOLL_TIMEOUT'
+  /** A method was called before the one it needs. */
+  | 'ERR_PLIMSOLL_STATE'
+  /** The file for shared lanes is of another version, or not ours; it was left alone. */
+  | 'ERR_PLIMSOLL_UNSUPPORTED_SEGMENT'
+  /** The file for shared lanes has no room for another process or lane. */
+  | 'ERR_PLIMSOLL_SEGMENT_FULL'
+  /** A collector cannot be reached or is busy; the spans are sent again. Only in {@link TracingStats}. */
+  | 'ERR_PLIMSOLL_EXPORT'
+  /** A collector refused spans for good; they were dropped. Only in {@link TracingStats}. */
+  | 'ERR_PLIMSOLL_EXPORT_REJECTED'
   /** A fault of Plimsoll itself was caught; the work goes on. */
   | 'ERR_PLIMSOLL_INTERNAL'
   /** A ring file is of another version, or not ours; it was left alone. */

@@ -1,2 +1,22 @@
 // The CommonJS package under ESM names: one copy of every class, whichever way it is loaded.
-export { ErrorAnalysisWorker, TelemetryManager, PlimsollError, PlimsollConfigError, capabilities } from './index.js'
+export {
+  ErrorAnalysisWorker,
+  ResourceBudgetManager,
+  TelemetryManager,
+  DEFAULT_RESOURCE_BUDGET_CONFIG,
+  getResourceBudgetManager,
+  resetResourceBudgetManager,
+  withWorkerCallObservability,
+  withWorkerCallObservabilitySync,
+  createBatchWorkerCallWrapper,
+  withRequestScope,
+  WorkerCallContext,
+  SpanHandle,
+  initTracing,
+  Tracing,
+  ResourceLimitError,
+  WorkerCallTimeoutError,
+  PlimsollError,
+  PlimsollConfigError,
+  capabilities,
+} from './index.js'

@@ -54,6 +54,25 @@ export declare function analysisSubmitAscii(handle: number, token: number, text:
 /** The same with bytes. */
 export declare function analysisSubmitBytes(handle: number, token: number, bytes: Buffer, request: BindingAnalysisRequest): void
 
+/** Moving limits; `mode` is `latency`, `resources` or `both`. */
+export interface BindingAdaptive {
+  mode: string
+  lanes?: Array<string>
+  min: number
+  windowMs: number
+  rampMs: number
+}
+
+/** Adaptive timeouts. */
+export interface BindingAdaptiveTimeout {
+  percentile: number
+  margin: number
+  floorMs: number
+  ceilingMs: number
+  minimumSamples: number
+  defaultMs: number
+}
+
 /** The answer to a token: an analysis as JSON, bytes, or an error. */
 export interface BindingAnalysisEvent {
   token: number
@@ -74,6 +93,58 @@ export interface BindingAnalysisRequest {
   timeMs?: number
 }
 
+/** A breaker. */
+export interface BindingBreaker {
+  failureRate: number
+  minimumCalls: number
+  windowMs: number
+  openMs: number
+  openMaxMs: number
+  halfOpenCalls: number
+  slowCallMs?: number
+  slowRate: number
+}
+
+/** A manager that was opened, or why it was not. */
+export interface BindingBudgetOpened {
+  number: number
+  /** What the ids of its calls begin with. */
+  prefix: string
+  /** What `spanIds` makes the ids of its spans from. */
+  seed: string
+  code?: string
+  message?: string
+}
+
+/** The settings of a manager, complete and validated. */
+export interface BindingBudgetSettings {
+  global: number
+  lanes: Array<BindingLaneLimit>
+  queue: number
+  dropLowest: boolean
+  ageingMs: number
+  quota?: BindingQuota
+  quotas: Array<BindingTaskQuota>
+  escalationFactor: number
+  maxRssBytes?: number
+  includeChildren: boolean
+  containerFraction?: number
+  prediction?: BindingPrediction
+  adaptive?: BindingAdaptive
+  breaker?: BindingBreaker
+  adaptiveTimeout: BindingAdaptiveTimeout
+  shared?: string
+}
+
+/** A collector. */
+export interface BindingCollector {
+  endpoint?: string
+  /** Names and values in turn. */
+  headers: Array<string>
+  timeoutMs: number
+  gzip: boolean
+}
+
 /** How to compact. */
 export interface BindingCompactSettings {
   maxErrorLength: number
@@ -82,6 +153,13 @@ export interface BindingCompactSettings {
   dedup: boolean
   inPlace: boolean
   force: boolean
+}
+
+/** A lane's limits. */
+export interface BindingLaneLimit {
+  name: string
+  limit: number
+  ceiling: number
 }
 
 /** A custom pattern, complete and validated but for its expression. */
@@ -106,11 +184,32 @@ export interface BindingPatternProblem {
   start?: number
 }
 
+/** Reserving memory for calls. */
+export interface BindingPrediction {
+  margin: number
+  defaultBytes: number
+  percentile: number
+  minimumSamples: number
+}
+
+/** What a task may use. */
+export interface BindingQuota {
+  slots?: number
+  callsPerMinute?: number
+  totalMs?: number
+}
+
 /** Where full texts are kept. */
 export interface BindingRawStore {
   dir: string
   maxBytes: number
   maxAgeMs: number
+}
+
+/** A file. */
+export interface BindingSpanFile {
+  path: string
+  maxBytes?: number
 }
 
 /** Which lines to show. */
@@ -124,6 +223,12 @@ export interface BindingTailSettings {
   /** Only the last ones; all without it. */
   last?: number
   follow: boolean
+}
+
+/** What a certain task may use. */
+export interface BindingTaskQuota {
+  task: string
+  quota: BindingQuota
 }
 
 /** Where a task stands. */
@@ -197,6 +302,99 @@ export interface BindingTelemetryStats {
   flushLatencyMs: Array<number>
 }
 
+/** Whose spans go where. */
+export interface BindingTracing {
+  serviceName: string
+  version: string
+  environment: string
+  otlp?: BindingCollector
+  file?: BindingSpanFile
+}
+
+/** Why an exporter was not started. */
+export interface BindingTracingProblem {
+  code: string
+  message: string
+}
+
+/** A running call and its deadline, as JSON; nothing when it has ended. */
+export declare function budgetCallNote(manager: number, call: number): string | null
+
+/** Gives up waiting. */
+export declare function budgetCancelWait(manager: number, serial: number): boolean
+
+/** Forgets calls and sums. */
+export declare function budgetClearMetrics(manager: number): void
+
+/** Lets nobody in any more: nobody at all if this is who made the manager, else nobody of this thread. */
+export declare function budgetClose(manager: number): void
+
+/** Counts a function that goes on after its call's end, or that has settled. */
+export declare function budgetCountAbandoned(manager: number, begun: boolean): void
+
+/** Counts a heap over its warning. */
+export declare function budgetCountHeapWarning(manager: number): void
+
+/** Forgets a manager; what its holder still had is ended. */
+export declare function budgetDetach(manager: number): void
+
+/** Lets the manager hold the event loop open, or no longer. */
+export declare function budgetHold(manager: number, hold: boolean): void
+
+/** A number for a kind of call: the same for the same name, never that of a lane. */
+export declare function budgetKind(manager: number, name: string): number
+
+/** The index of a lane, -1 when there are too many. */
+export declare function budgetLane(manager: number, name: string): number
+
+/** The last refusal, as JSON. */
+export declare function budgetLastRejection(manager: number): string | null
+
+/** The latest calls, as JSON. */
+export declare function budgetMetrics(manager: number, limit: number): string
+
+/**
+ * Opens a manager. `extent`: `own`, `found` for the one of the process, or `join` to share that if there is
+ * one. `listener` hears when there is something to take.
+ */
+export declare function budgetOpen(settings: BindingBudgetSettings, extent: string, listener: () => void): BindingBudgetOpened
+
+/**
+ * Has a process killed with a call, or no longer; 0, or why not: 1 the call has ended, 2 too many, 3 there is
+ * no such process, 4 it may not be ended.
+ */
+export declare function budgetProcess(manager: number, call: number, pid: number, register: boolean): number
+
+/** The metrics for Prometheus. */
+export declare function budgetPrometheus(manager: number): string
+
+/** Changes limits; what is left out stays. Nothing, or why not. */
+export declare function budgetSetLimits(manager: number, lanes?: Array<BindingLaneLimit> | undefined | null, global?: number | undefined | null): string | null
+
+/** Places the span of a call in a trace that began elsewhere; both ids in hexadecimal, the second may be empty. */
+export declare function budgetSetParent(manager: number, call: number, traceId: string, spanId: string): void
+
+/** The sums, as JSON. */
+export declare function budgetStatistics(manager: number): string
+
+/** Everything, as JSON. */
+export declare function budgetStatus(manager: number): string
+
+/**
+ * What happened, in threes: kind (0 warned, 1 ended, 2 granted, 3 refused), the caller's number, the call's
+ * number or the refusal's.
+ */
+export declare function budgetTakeEvents(manager: number): Array<number>
+
+/** When the warning of a call is due, in milliseconds from its start. */
+export declare function budgetTimeout(manager: number, call: number): number
+
+/**
+ * Waits for a slot: the number of the call when there was one, 0 when it waits, else a refusal's with a minus
+ * before it. The first eleven arguments are those of `budgetAcquire`.
+ */
+export declare function budgetWait(manager: number, lane: number, serial: number, timeout: number, heap: number, flags: number, wallMs: number, task: string, kind: number, root: number, parent: number, longestMs: number, priority: number): number
+
 /** Starts compacting a file, or standard input (`-`) to the task's output. */
 export declare function commandLineCompact(path: string, settings: BindingCompactSettings): number
 
@@ -220,6 +418,12 @@ export declare function commandLineTail(path: string, settings: BindingTailSetti
 
 /** What holds acknowledged entries until they are in the file. */
 export declare function ringKind(): string
+
+/** The ids of a call's trace and span: 48 hexadecimal digits. */
+export declare function spanIds(seed: string, serial: number): string
+
+/** Whether a trace is among the given share of all. */
+export declare function spanSampled(traceId: string, ratio: number): boolean
 
 /** Begins an entry that is too long for the ring; `false` while another one is on its way. */
 export declare function telemetryBeginLarge(handle: number, token: number, level: number, errorRecords: boolean, length: number): boolean
@@ -253,6 +457,24 @@ export declare function telemetryStats(handle: number): BindingTelemetryStats | 
 
 /** Asks for `room`. `true`: there is room already, and no event comes. */
 export declare function telemetryWantRoom(handle: number): boolean
+
+/**
+ * Delivers what was submitted so far, and with `end` takes nothing more; `done` hears whether nothing was left.
+ * The event loop lives until then.
+ */
+export declare function tracingFlush(boundMs: number, end: boolean, done: (arg: boolean) => void): void
+
+/** Whether spans go anywhere. */
+export declare function tracingIsActive(): boolean
+
+/**
+ * Has spans go where the settings say; the exporter before is ended once what it has is delivered. Nothing, or
+ * why not: the exporter before goes on then.
+ */
+export declare function tracingStart(settings: BindingTracing): BindingTracingProblem | null
+
+/** The counters of the current exporter, as JSON; nothing without one. */
+export declare function tracingStats(): string | null
 
 /** The version of the crate the addon was built from; the facade refuses another one. */
 export declare function version(): string

@@ -26,7 +26,7 @@ const { PlimsollConfigError, quote } = require('./errors.js')
 /**
  * @typedef {object} StringOption
  * @property {'string'} type not empty, without NUL
- * @property {string} default
+ * @property {string | undefined} default `undefined`: not set
  */
 /**
  * @typedef {object} BooleanOption

@@ -15,6 +15,13 @@ const ERROR_CODES = Object.freeze({
   ERR_PLIMSOLL_WRITE: 'a file could not be written; what was accepted stays in the ring',
   ERR_PLIMSOLL_OVERFLOW: 'as much waits as may: entries for room in the ring, texts for analysis',
   ERR_PLIMSOLL_ABSENT: 'what was asked for is not there, or not any more',
+  ERR_PLIMSOLL_LIMIT: 'a call was not let in: a lane, the process, a quota or memory is full',
+  ERR_PLIMSOLL_TIMEOUT: 'a call was ended because its time was over',
+  ERR_PLIMSOLL_STATE: 'a method was called before the one it needs',
+  ERR_PLIMSOLL_UNSUPPORTED_SEGMENT: 'the file for shared lanes is of another version, or not ours; it was left alone',
+  ERR_PLIMSOLL_SEGMENT_FULL: 'the file for shared lanes has no room for another process or lane',
+  ERR_PLIMSOLL_EXPORT: 'a collector cannot be reached or is busy; the spans are sent again',
+  ERR_PLIMSOLL_EXPORT_REJECTED: 'a collector refused spans for good; they were dropped',
   ERR_PLIMSOLL_INTERNAL: 'a fault of Plimsoll itself was caught; the work goes on',
   ERR_PLIMSOLL_UNSUPPORTED_RING: 'a ring file is of another version, or not ours; it was left alone',
   ERR_PLIMSOLL_NATIVE: 'the native addon could not be loaded',
@@ -46,6 +53,45 @@ class PlimsollError extends Error {
   }
 }
 defineHidden(PlimsollError.prototype, 'name', 'PlimsollError')
+
+/** A call that was not let in. */
+class ResourceLimitError extends PlimsollError {
+  /**
+   * @param {string} message
+   * @param {object | null} rejection what `manager.lastRejection` said
+   */
+  constructor(message, rejection) {
+    super(message, { code: 'ERR_PLIMSOLL_LIMIT' })
+    /** Why, in detail. */
+    this.rejection = rejection
+  }
+}
+defineHidden(ResourceLimitError.prototype, 'name', 'ResourceLimitError')
+
+/** A call that was ended because its time was over. */
+class WorkerCallTimeoutError extends PlimsollError {
+  /**
+   * @param {{ callId: string, taskId: string, lane: string, timeoutMs: number, deadlineMs: number, endedAtMs: number, killedProcesses: number }} call
+   */
+  constructor(call) {
+    super(
+      `the call ${call.callId} of task ${quote(call.taskId)} in lane ${quote(call.lane)} was ended after ${call.deadlineMs} ms ` +
+        `(timeoutMs ${call.timeoutMs}): raise timeoutMs if it needs longer, or heed the signal to end it sooner`,
+      { code: 'ERR_PLIMSOLL_TIMEOUT' },
+    )
+    this.callId = call.callId
+    this.taskId = call.taskId
+    this.lane = call.lane
+    this.timeoutMs = call.timeoutMs
+    /** How long the call could run: `timeoutMs` times the escalation factor. */
+    this.deadlineMs = call.deadlineMs
+    /** When the core ended it, in milliseconds since the epoch. */
+    this.endedAtMs = call.endedAtMs
+    /** Processes that were ended with it. */
+    this.killedProcesses = call.killedProcesses
+  }
+}
+defineHidden(WorkerCallTimeoutError.prototype, 'name', 'WorkerCallTimeoutError')
 
 /** An option that was refused at construction. */
 class PlimsollConfigError extends TypeError {
@@ -105,4 +151,4 @@ function quote(text) {
   return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text)
 }
 
-module.exports = { ERROR_CODES, PlimsollError, PlimsollConfigError, quote }
+module.exports = { ERROR_CODES, PlimsollError, PlimsollConfigError, ResourceLimitError, WorkerCallTimeoutError, quote }

@@ -10,7 +10,11 @@
 
 mod addon;
 mod analysis;
+mod budget;
 mod command_line;
 mod fast;
 mod handles;
+mod holders;
+mod numbered;
 mod telemetry;
+mod tracing;

@@ -1,14 +1,10 @@
-//! The hot path, in raw Node-API: a `#[napi]` function costs ten times the ring it would feed.
-//!
-//! Fenced like `platform/`: every `unsafe` block says why it is sound. A callback of Node's may not
-//! unwind, so each catches its own panics.
+//! The store of telemetry entries.
 
-use super::handles;
+use super::super::handles;
 use crate::telemetry::handle::{Handle, Stored};
 use crate::telemetry::level::Level;
 use crate::telemetry::ring::Encoding;
-use napi::{Env, Result, sys};
-use std::ffi::CStr;
+use napi::sys;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -21,52 +17,15 @@ const ERROR_RECORDS: u32 = 4;
 /// What `telemetryStore` returns when it failed itself.
 const FAULT: u32 = 6;
 
-/// Adds the raw functions to the addon's exports.
-pub(super) fn register(env: &Env, exports: sys::napi_value) -> Result<()> {
-    const NAME: &CStr = c"telemetryStore";
-    let mut function = ptr::null_mut();
-    // SAFETY: `env` and `exports` are those of the registration running now, the name is a C string of
-    // the stated length, and `store` is a callback that never unwinds.
-    let status = unsafe {
-        sys::napi_create_function(
-            env.raw(),
-            NAME.as_ptr(),
-            NAME.count_bytes() as isize,
-            Some(store),
-            ptr::null_mut(),
-            &raw mut function,
-        )
-    };
-    napi::check_status!(status)?;
-    // SAFETY: as above; `function` was just made.
-    let status =
-        unsafe { sys::napi_set_named_property(env.raw(), exports, NAME.as_ptr(), function) };
-    napi::check_status!(status)
-}
-
-/// Lets a threadsafe function hold the event loop open, or no longer.
-pub(super) fn hold_loop(
-    env: &Env,
-    function: sys::napi_threadsafe_function,
-    hold: bool,
-) -> Result<()> {
-    // SAFETY: the caller has the function alive, and this is the thread of its environment.
-    let status = unsafe {
-        if hold {
-            sys::napi_ref_threadsafe_function(env.raw(), function)
-        } else {
-            sys::napi_unref_threadsafe_function(env.raw(), function)
-        }
-    };
-    napi::check_status!(status)
-}
-
 /// `telemetryStore(target: number, json: string, length: number): number | undefined`
 ///
 /// `target` is the handle's number times 8, plus the level (0 to 3), plus 4 when the text may hold error
 /// records; `length` is `json.length`. Returns `undefined` when the entry is in the ring, else a
 /// [`Stored`] or [`FAULT`]. Few arguments and no result: each costs some ten nanoseconds.
-unsafe extern "C" fn store(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+pub(super) unsafe extern "C" fn store(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
     let outcome = catch_unwind(AssertUnwindSafe(|| store_arguments(env, info))).unwrap_or(FAULT);
     let mut result = ptr::null_mut();
     if outcome != Stored::InRing as u32 {
