@@ -44,6 +44,26 @@ countingTest(`a constructor starts no thread and opens no file${suffix}`, () => 
   expect(after).toEqual(before)
 })
 
+countingTest(`a budget manager, the one of the process too, starts no thread and opens no file${suffix}`, () => {
+  const [before, after] = around(`
+    const { ResourceBudgetManager, getResourceBudgetManager } = require('plimsoll')
+    globalThis.kept = [new ResourceBudgetManager(), getResourceBudgetManager({ adaptive: true, breaker: true })]
+    for (const manager of kept) manager.status()`)
+  expect(after).toEqual(before)
+})
+
+countingTest(`the first slot of all starts the threads, for every manager together${suffix}`, () => {
+  const script = (count) => `
+    const { ResourceBudgetManager } = require('plimsoll')
+    globalThis.kept = Array.from({ length: ${count} }, () => new ResourceBudgetManager({ enableMemoryGuards: false }))
+    for (const manager of kept) manager.acquireSlot('task', 'lane')`
+  const [before, one] = around(script(1))
+  const [, many] = around(script(50))
+  expect(one.threads).toBeGreaterThan(before.threads)
+  expect(many.threads).toBe(one.threads)
+  expect(many.pending.filter((kind) => kind !== 'Immediate')).toEqual(before.pending)
+})
+
 countingTest(`the counting sees a thread and a file${suffix}`, () => {
   const [before, after] = around("require('node:fs').openSync('package.json'); new (require('node:worker_threads').Worker)('', { eval: true })")
   expect(after.threads).toBeGreaterThan(before.threads)

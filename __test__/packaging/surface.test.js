@@ -15,10 +15,13 @@ const types = ts.createSourceFile(TYPES_FILE, readFileSync(TYPES_FILE, 'utf8'), 
 const declared = (kind) => types.statements.filter((statement) => statement.kind === kind)
 const named = (kind, name) => declared(kind).find((statement) => statement.name.text === name)
 const memberName = (member) => (ts.isComputedPropertyName(member.name) ? member.name.expression.getText() : member.name.text)
-const runtimeName = (key) => (key === Symbol.asyncDispose ? 'Symbol.asyncDispose' : String(key))
+const SYMBOLS = new Map([[Symbol.asyncDispose, 'Symbol.asyncDispose'], [Symbol.dispose, 'Symbol.dispose']])
+const runtimeName = (key) => SYMBOLS.get(key) ?? String(key)
 
+const declaredConstants = () =>
+  declared(ts.SyntaxKind.VariableStatement).flatMap(({ declarationList }) => declarationList.declarations).map(({ name }) => name.text)
 const declaredValues = () =>
-  [ts.SyntaxKind.ClassDeclaration, ts.SyntaxKind.FunctionDeclaration].flatMap(declared).map(({ name }) => name.text)
+  [ts.SyntaxKind.ClassDeclaration, ts.SyntaxKind.FunctionDeclaration].flatMap(declared).map(({ name }) => name.text).concat(declaredConstants())
 
 describe('exports', () => {
   test('under require are those of index.d.ts', () => {
@@ -43,6 +46,17 @@ describe('exports', () => {
     expect(names).toEqual(expect.arrayContaining(declaredValues()))
   })
 
+  test('are what index.d.ts says they are', () => {
+    const kinds = Object.fromEntries(Object.entries(plimsoll).map(([name, value]) =>
+      [name, typeof value !== 'function' ? 'constant' : Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false ? 'class' : 'function']))
+    const said = (kind, names) => names.map((name) => [name, kind])
+    expect(kinds).toEqual(Object.fromEntries([
+      ...said('class', declared(ts.SyntaxKind.ClassDeclaration).map(({ name }) => name.text)),
+      ...said('function', declared(ts.SyntaxKind.FunctionDeclaration).map(({ name }) => name.text)),
+      ...said('constant', declaredConstants()),
+    ]))
+  })
+
   test('all start with a description', () => {
     for (const statement of types.statements) {
       expect([statement.name?.text, ts.getJSDocCommentsAndTags(statement).length > 0]).toEqual([statement.name?.text, true])
@@ -53,18 +67,31 @@ describe('exports', () => {
 describe.each(declared(ts.SyntaxKind.ClassDeclaration).map((statement) => [statement.name.text, statement]))(
   'class %s',
   (name, statement) => {
-    const isMethod = (member) => ts.isMethodDeclaration(member) || ts.isGetAccessor(member)
+    const { prototype } = plimsoll[name]
+    const own = Reflect.ownKeys(prototype).filter((key) => key !== 'constructor' && key !== 'name')
+    const isAccessor = (key) => Object.getOwnPropertyDescriptor(prototype, key).get !== undefined
 
     test('has the methods index.d.ts declares, and no other', () => {
       // A method may have several signatures.
-      const methods = [...new Set(statement.members.filter(isMethod).map(memberName))]
-      const own = Reflect.ownKeys(plimsoll[name].prototype).filter((key) => key !== 'constructor' && key !== 'name')
-      expect(own.map(runtimeName).sort()).toEqual(methods.sort())
+      const methods = [...new Set(statement.members.filter(ts.isMethodDeclaration).map(memberName))]
+      expect(own.filter((key) => !isAccessor(key)).map(runtimeName).sort()).toEqual(methods.sort())
+    })
+
+    test('has accessors only for what index.d.ts declares read-only', () => {
+      const isReadOnly = (member) => ts.isGetAccessor(member) ||
+        (ts.isPropertyDeclaration(member) && member.modifiers.some(({ kind }) => kind === ts.SyntaxKind.ReadonlyKeyword))
+      const readOnly = statement.members.filter(isReadOnly).map(memberName)
+      for (const key of own.filter(isAccessor)) {
+        expect(readOnly).toContain(runtimeName(key))
+        expect(Object.getOwnPropertyDescriptor(prototype, key).set).toBeUndefined()
+      }
+      const getters = statement.members.filter(ts.isGetAccessor).map(memberName)
+      expect(own.filter(isAccessor).map(runtimeName)).toEqual(expect.arrayContaining(getters))
     })
 
     test('documents every member', () => {
       for (const member of statement.members) {
-        expect(ts.getJSDocCommentsAndTags(member).length).toBeGreaterThan(0)
+        expect([member.getText(), ts.getJSDocCommentsAndTags(member).length > 0]).toEqual([member.getText(), true])
       }
     })
   },
@@ -104,6 +131,40 @@ describe.each([
     const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
     const literal = tag.comment.replace(/ \(.*\)$/, '')
     expect(new Function(`return (${literal})`)()).toEqual(options[name].default)
+  })
+})
+
+describe('ResourceBudgetConfig', () => {
+  const { BUDGET_OPTIONS } = require('../../js/budget-options.js')
+  const groups = {
+    queue: 'QueueConfig', taskQuota: 'TaskQuota', predictMemory: 'PredictionConfig', adaptive: 'AdaptiveConfig', breaker: 'BreakerConfig',
+    adaptiveTimeout: 'AdaptiveTimeoutConfig',
+  }
+  const membersOf = (name) => named(ts.SyntaxKind.InterfaceDeclaration, name).members
+  const documentedDefault = (member) => ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')?.comment
+
+  test('has the options the code reads', () => {
+    expect(membersOf('ResourceBudgetConfig').map(memberName).sort()).toEqual(Object.keys(BUDGET_OPTIONS).sort())
+  })
+
+  test.each(Object.entries(groups))('has in %s the options the code reads, with their defaults', (key, name) => {
+    const { allowed, read } = BUDGET_OPTIONS[key]
+    const members = membersOf(name)
+    expect(members.map(memberName).sort()).toEqual(allowed.replace('true, false or an object of ', '').split(', ').sort())
+    const defaults = Object.entries(read(true)).filter(([, value]) => value !== undefined)
+    for (const [option, value] of defaults) {
+      const member = members.find((candidate) => memberName(candidate) === option)
+      expect([option, new Function(`return (${documentedDefault(member)})`)()]).toEqual([option, value])
+    }
+  })
+
+  test('documents the defaults that DEFAULT_RESOURCE_BUDGET_CONFIG has', () => {
+    const documented = membersOf('ResourceBudgetConfig')
+      .filter((member) => Object.hasOwn(plimsoll.DEFAULT_RESOURCE_BUDGET_CONFIG, memberName(member)))
+      .map((member) => [memberName(member), new Function(`return (${documentedDefault(member)})`)()])
+    expect(Object.fromEntries(documented)).toEqual(plimsoll.DEFAULT_RESOURCE_BUDGET_CONFIG)
+    expect(Object.isFrozen(plimsoll.DEFAULT_RESOURCE_BUDGET_CONFIG)).toBe(true)
+    expect(Object.isFrozen(plimsoll.DEFAULT_RESOURCE_BUDGET_CONFIG.laneConcurrencyLimits)).toBe(true)
   })
 })
 

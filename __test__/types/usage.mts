@@ -1,22 +1,47 @@
 // Compiled, never run: what callers may write, and, after `@ts-expect-error`, what they may not.
 import {
+  DEFAULT_RESOURCE_BUDGET_CONFIG,
   ErrorAnalysisWorker,
   PlimsollConfigError,
   PlimsollError,
+  ResourceBudgetManager,
+  ResourceLimitError,
+  SpanHandle,
   TelemetryManager,
+  Tracing,
+  WorkerCallContext,
+  WorkerCallTimeoutError,
   capabilities,
+  createBatchWorkerCallWrapper,
+  getResourceBudgetManager,
+  initTracing,
+  resetResourceBudgetManager,
+  withRequestScope,
+  withWorkerCallObservability,
+  withWorkerCallObservabilitySync,
   type AnalysisStatistics,
+  type BatchWorkerCallWrapper,
+  type BudgetStatus,
   type Capabilities,
   type ErrorAnalysisConfig,
   type ErrorSummary,
   type FailurePattern,
   type FailureType,
+  type Lane,
   type LogLevel,
   type PlimsollErrorCode,
   type RedactConfig,
+  type Rejection,
+  type RejectionReason,
+  type ResourceBudgetConfig,
   type TelemetryChild,
   type TelemetryConfig,
   type TelemetryStats,
+  type TimeoutEvent,
+  type TracingStats,
+  type WorkerCallMetrics,
+  type WorkerCallOptions,
+  type WorkerCallStatistics,
 } from 'plimsoll'
 
 /** Fails to compile unless both types are the same. */
@@ -139,3 +164,130 @@ same<Same<ReturnType<typeof analysis.patterns>, string[]>>()
 const kept: string = await analysis.readRaw('ref', { lines: [1, 2] })
 const keptBytes: Uint8Array = await analysis.readRaw(kept, { bytes: [0, 1] })
 keptBytes.length
+
+const budgetConfig: Required<ResourceBudgetConfig> = {
+  maxRssMb: 1024,
+  heapWarningMb: 400,
+  laneConcurrencyLimits: { tool_call: 4, 'any text': 1 },
+  globalConcurrencyLimit: 32,
+  defaultTimeoutMs: 300_000,
+  timeoutEscalationFactor: 1.5,
+  enableMemoryGuards: true,
+  enableSpanEmission: true,
+  spanSampleRate: 0.5,
+  queue: { max: 10, shed: 'drop-lowest', ageingMs: 1000 },
+  borrow: { tool_call: 8 },
+  taskQuota: { slots: 2 },
+  taskQuotas: { 'task-1': { callsPerMinute: 60, totalMs: 1000 } },
+  includeChildMemory: true,
+  maxContainerMemory: 0.9,
+  predictMemory: { margin: 1.5 },
+  adaptive: { mode: 'latency', lanes: ['tool_call'] },
+  breaker: true,
+  adaptiveTimeout: { percentile: 95 },
+  shared: 'state/lanes',
+  logger: telemetry,
+  onTimeout: (event) => same<Same<typeof event, TimeoutEvent>>(),
+}
+new ResourceBudgetManager()
+new ResourceBudgetManager({ logger: { log: (level) => same<Same<typeof level, LogLevel>>() } })
+// @ts-expect-error misspelt
+new ResourceBudgetManager({ maxRssMB: 1 })
+// @ts-expect-error a number
+new ResourceBudgetManager({ laneConcurrencyLimits: { tool_call: '4' } })
+// @ts-expect-error no such policy
+new ResourceBudgetManager({ queue: { shed: 'all' } })
+// @ts-expect-error frozen
+DEFAULT_RESOURCE_BUDGET_CONFIG.maxRssMb = 1
+// @ts-expect-error made by acquireSlot() alone
+new WorkerCallContext()
+// @ts-expect-error comes with a context alone
+new SpanHandle()
+// @ts-expect-error made by initTracing() alone
+new Tracing()
+
+const budget = new ResourceBudgetManager(budgetConfig)
+const lane: Lane = 'critic'
+const slot = await budget.acquireSlot('task-1', lane, 60_000, { tool: 'ruff' })
+same<Same<typeof slot, WorkerCallContext<{ tool: string }> | null>>()
+if (slot !== null) {
+  same<Same<typeof slot.metadata.tool, string>>()
+  same<Same<typeof slot.span, SpanHandle | null>>()
+  slot.span?.setAttribute('a', 1).addEvent('b', { c: [2] }).setStatus('error', 'no').recordException('anything')
+  // @ts-expect-error no such outcome
+  slot.span?.setStatus('unset')
+  // @ts-expect-error fixed
+  slot.lane = 'other'
+  slot.registerProcess(17)
+  slot.registerProcess({ pid: 17 })
+  same<Same<ReturnType<typeof slot.registerScope<{ cleanup(): void; name: string }>>['name'], string>>()
+  // @ts-expect-error no cleanup()
+  slot.registerScope({})
+  budget.releaseSlot(slot, false, 'what it failed with')
+}
+declare const stop: AbortSignal
+const patient = await budget.acquireSlot('task-1', lane, { wait: { maxMs: 5000, priority: 'high' }, signal: stop, kind: 'lint', metadata: 7 })
+same<Same<typeof patient, WorkerCallContext<number> | null>>()
+// @ts-expect-error no such priority
+await budget.acquireSlot('task-1', lane, { wait: { maxMs: 5000, priority: 'urgent' } })
+// @ts-expect-error how long is needed
+await budget.acquireSlot('task-1', lane, { wait: {} })
+await budget.acquireSlot('task-1', lane, { timeout: 'adaptive' })
+// @ts-expect-error one word is known
+await budget.acquireSlot('task-1', lane, { timeout: 'soon' })
+
+async function held() {
+  await using context = await budget.acquireSlot('task-1', lane)
+  using also = await budget.acquireSlot('task-1', lane)
+  using manager = new ResourceBudgetManager()
+  return [context?.id, also?.released, manager.lastRejection]
+}
+void held
+
+budget.setLimits({ globalConcurrencyLimit: 3 })
+same<Same<ReturnType<typeof budget.getMetrics>, WorkerCallMetrics[]>>()
+same<Same<ReturnType<typeof budget.getStatistics>, WorkerCallStatistics>>()
+same<Same<ReturnType<typeof budget.status>, BudgetStatus>>()
+same<Same<typeof budget.lastRejection, Rejection | null>>()
+same<Same<ReturnType<typeof budget.toPrometheus>, string>>()
+const refusals: Partial<Record<RejectionReason, number>> = budget.status().refusals
+refusals.lane_full?.toFixed()
+const running: number | undefined = budget.getConcurrencyStatus().lanes['tool_call']?.active
+running?.toFixed()
+same<Same<ReturnType<typeof getResourceBudgetManager>, ResourceBudgetManager>>()
+same<Same<ReturnType<typeof resetResourceBudgetManager>, void>>()
+
+const callOptions: WorkerCallOptions<{ a: number }> = { lane, metadata: { a: 1 }, manager: budget, emitMetricsLog: false, throwOnResourceLimitExceeded: false }
+const awaited = await withWorkerCallObservability('task-1', async (signal, context) => {
+  same<Same<typeof signal, AbortSignal>>()
+  return context?.metadata.a
+}, callOptions)
+same<Same<typeof awaited, number | undefined | null>>()
+const immediate = withWorkerCallObservabilitySync('task-1', () => 'text')
+same<Same<typeof immediate, string | null>>()
+// @ts-expect-error a function
+await withWorkerCallObservability('task-1', Promise.resolve(1))
+const batch: BatchWorkerCallWrapper = createBatchWorkerCallWrapper('task-1', lane, { wait: { maxMs: 5 } })
+await batch.init()
+const item = await batch.execute(async () => 5)
+same<Same<typeof item, number>>()
+batch.release(true)
+const scopedResult = await withRequestScope('task-1', ({ taskId, signal, getContext }) => [taskId, signal, getContext()] as const)
+same<Same<(typeof scopedResult)[0], string>>()
+same<Same<(typeof scopedResult)[2], WorkerCallContext | null>>()
+
+function explain(error: unknown): string | number | undefined {
+  if (error instanceof ResourceLimitError) return error.rejection?.reason
+  if (error instanceof WorkerCallTimeoutError) return error.endedAtMs
+  return undefined
+}
+explain(new ResourceLimitError('Resource limit exceeded: x', null) satisfies PlimsollError)
+
+const tracing = initTracing({ serviceName: 's', version: '1', environment: 'e', exporter: { otlp: { endpoint: 'http://c', headers: { a: 'b' }, gzip: true }, file: 'traces.jsonl' } })
+same<Same<typeof tracing, Tracing>>()
+same<Same<ReturnType<typeof tracing.flush>, Promise<boolean>>>()
+same<Same<ReturnType<typeof tracing.stats>, TracingStats | null>>()
+const lastCode: PlimsollErrorCode | undefined = tracing.stats()?.otlp?.lastError?.code
+void lastCode
+// @ts-expect-error no such exporter
+initTracing({ exporter: 'zipkin' })
