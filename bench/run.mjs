@@ -22,6 +22,8 @@ const BENCHMARKS = {
   'kill-loss': 'telemetry/kill-loss.mjs',
   'analysis-throughput': 'analysis/throughput.mjs',
   'analysis-loop': 'analysis/loop.mjs',
+  'budget-slots': 'budget/slots.mjs',
+  'budget-memory': 'budget/memory.mjs',
   'analysis-hostile': 'analysis/hostile.mjs',
 }
 
@@ -37,7 +39,7 @@ if (process.platform !== 'linux') {
 }
 const named = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)
 // Analysis is compared with the machine alone.
-if (named.some((name) => BENCHMARKS[name].startsWith('telemetry/'))) installPeers()
+if (named.some((name) => !BENCHMARKS[name].startsWith('analysis/'))) installPeers()
 const results = {}
 for (const name of named) {
   const output = run(process.execPath, [path.join(directory, BENCHMARKS[name]), ...(values.json ? ['--json'] : [])], values.json)
