@@ -9,6 +9,7 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks')
 const path = require('node:path')
+const { setImmediate: afterOthers } = require('node:timers')
 const { isMainThread } = require('node:worker_threads')
 const { readConfig } = require('./config.js')
 const { PlimsollConfigError, PlimsollError } = require('./errors.js')
@@ -202,7 +203,8 @@ class Tracing {
       return Promise.reject(new PlimsollError(`timeoutMs must be a number of milliseconds from 0 to ${LONGEST_MS}`, { code: 'ERR_PLIMSOLL_ARGUMENT' }))
     }
     if (end) active = false
-    return new Promise((resolve) => this.#native.tracingFlush(timeoutMs, end, resolve))
+    // The slot of a call that was just ended is freed, and its span formed, one turn of the loop later.
+    return new Promise((resolve) => afterOthers(() => this.#native.tracingFlush(timeoutMs, end, resolve)))
   }
 
   /** @returns {import('../index.js').TracingStats | null} */

@@ -1,7 +1,6 @@
 'use strict'
 /** What a collector and a file are told of a call, field by field. */
 
-const { setImmediate: turn } = require('node:timers/promises')
 const fs = require('node:fs')
 const path = require('node:path')
 const { performance } = require('node:perf_hooks')
@@ -282,7 +281,6 @@ describe('the span of', () => {
     const manager = roomy({ timeoutEscalationFactor: 2 })
     const error = await rejection(withWorkerCallObservability('task', () => new Promise(() => {}), { lane: 'critic', manager, timeoutMs: 20 }))
     expect(error.code).toBe('ERR_PLIMSOLL_TIMEOUT')
-    await turn()
     expect(await tracing.flush()).toBe(true)
     const span = collector.spanOf('critic')
     expect(span.status).toEqual({ code: 'STATUS_CODE_ERROR', message: 'the call was ended at its deadline' })
