@@ -714,7 +714,7 @@ export interface PredictionConfig {
    */
   percentile?: number
   /**
-   * Calls of a kind before what was learned is trusted.
+   * Calls of a kind before what was learned is trusted, 1 to 32: as many are remembered.
    *
    * @default 5
    */

@@ -115,7 +115,7 @@ const PREDICTION_OPTIONS = {
   margin: { type: 'number', min: 1, max: 10, default: 1.25 },
   defaultMb: { type: 'number', unit: 'MB', min: 0, max: MOST_MB, default: 64 },
   percentile: { type: 'number', unit: 'per cent', min: 1, max: 100, default: 95 },
-  minimumSamples: count(5, 1, 1000),
+  minimumSamples: count(5, 1, 32),
 }
 
 /** @type {Schema} */

@@ -56,7 +56,7 @@ describe('a configuration', () => {
     ['queue', { max: -1 }], ['queue', { shed: 'all' }], ['queue', { ageingMs: NaN }], ['queue', 7],
     ['borrow', { unknown: 3 }], ['borrow', { tool_call: 1 }],
     ['taskQuota', { slots: NaN }], ['taskQuota', { callsPerMinute: 0 }], ['taskQuota', { totalMs: Infinity }], ['taskQuotas', { task: 7 }],
-    ['predictMemory', { margin: 0.5 }], ['predictMemory', { percentile: 0 }], ['adaptive', { mode: 'hope' }], ['adaptive', { lanes: 'all' }],
+    ['predictMemory', { margin: 0.5 }], ['predictMemory', { minimumSamples: 33 }], ['predictMemory', { percentile: 0 }], ['adaptive', { mode: 'hope' }], ['adaptive', { lanes: 'all' }],
     ['adaptive', { min: 0 }], ['breaker', { failureRate: 2 }], ['breaker', { openMs: 10, openMaxMs: 5 }], ['adaptiveTimeout', { percentile: 20 }],
     ['shared', ''], ['shared', 7], ['shared', 'a\0b'], ['logger', {}], ['logger', 'stderr'], ['logger', console.log], ['onTimeout', 'call me'],
     ['queue', throwing('max')],

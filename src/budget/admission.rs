@@ -6,7 +6,7 @@ use super::control::adaptive::{AdaptiveLimit, AdaptiveSettings, Resources, Sampl
 use super::control::breaker::{CircuitBreaker, Permit};
 use super::control::history::DurationHistory;
 use super::gate::{Gate, LaneIndex};
-use super::memory::{self, GuardStats, KindKey, MemoryGuard, Reservation};
+use super::memory::{self, GuardStats, KindKey, MemoryGuard, MemorySettings, Reservation};
 use super::refusal::Refusal;
 use super::settings::Settings;
 use super::shared::{SharedLane, SharedLanes, SharedSlot};
@@ -68,7 +68,7 @@ impl Admission {
     pub(super) fn new(settings: &Settings) -> Admission {
         Admission {
             lanes: Vec::new(),
-            guard: settings.memory.as_ref().and_then(|memory| MemoryGuard::new(memory).ok()),
+            guard: settings.memory.as_ref().and_then(memory_guard),
             breaker: settings.breaker,
             adaptive: settings.adaptive.clone(),
         }
@@ -303,4 +303,11 @@ fn share_lane(shared: &SharedLanes, name: &str) -> Option<SharedLane> {
         shared.configure(&[(name, u32::MAX)], None).ok()?;
         shared.lane(name)
     })
+}
+
+/// The guard of these settings. Where a fraction or the prediction makes no sense, resident memory is guarded all
+/// the same: a mistake in an option must not let everything in.
+fn memory_guard(settings: &MemorySettings) -> Option<MemoryGuard> {
+    let plain = || MemorySettings { cgroup_fraction: None, predicted: None, ..*settings };
+    MemoryGuard::new(settings).or_else(|_| MemoryGuard::new(&plain())).ok()
 }

@@ -74,6 +74,16 @@ fn a_refusal_for_memory_says_what_was_read_when_and_what_to_do() {
 }
 
 #[test]
+fn a_prediction_that_makes_no_sense_does_not_switch_the_guard_off() {
+    let predicted =
+        Some(PredictionSettings { minimum_samples: 0, ..PredictionSettings::default() });
+    let bench = Bench::new(|all| {
+        all.memory = Some(MemorySettings { predicted, cgroup_fraction: Some(7.0), ..limit_of(1) });
+    });
+    assert_eq!(bench.client().acquire("a"), Err(Refusal::Memory));
+}
+
+#[test]
 fn whoever_waits_for_memory_is_let_in_when_a_reading_shows_that_it_has_fallen() {
     let bench = Bench::new(|settings| settings.memory = Some(limit_of(200 * MB)));
     let client = bench.client();
