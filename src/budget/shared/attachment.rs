@@ -49,7 +49,6 @@ pub(super) struct Found {
 pub(super) struct Maintenance<'file> {
     file: &'file File,
     /// Given back after the byte.
-    #[allow(dead_code)]
     threads: Option<MutexGuard<'file, ()>>,
 }
 

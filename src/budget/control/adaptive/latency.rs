@@ -127,7 +127,6 @@ impl Latency {
         (self.noise * NOISE_BAND).min(WIDEST).exp()
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn set_slow_failure(&mut self, latency: f64) {
         self.slow_failure = latency as u64;
     }

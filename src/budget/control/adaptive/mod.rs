@@ -160,7 +160,6 @@ impl AdaptiveLimit {
 
     /// How many may run, between `min` and `max`.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn limit(&self) -> u32 {
         // The sum of many steps of a tenth may end a hair below the whole number it stands for.
         ((self.in_force() + 1e-9) as u32).clamp(self.settings.min, self.settings.max)

@@ -49,7 +49,6 @@ impl Lane {
     }
 
     /// The limit as it stands, whether or not a probe runs just now.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn standing(&self) -> u32 {
         (self.limit.limit + 1e-9) as u32
     }
@@ -63,7 +62,6 @@ impl Lane {
 struct Numbers(u64);
 
 impl Numbers {
-    #[allow(clippy::cast_precision_loss)]
     fn uniform(&mut self) -> f64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -111,7 +111,6 @@ impl Window {
         summary
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn median(&mut self) -> Option<f64> {
         let kept = self.kept.get_mut(..self.length)?;
         if kept.is_empty() {
