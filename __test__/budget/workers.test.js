@@ -19,7 +19,7 @@ function start(script, workerData) {
   const worker = new Worker(`
     const { parentPort, workerData } = require('node:worker_threads')
     const { ResourceBudgetManager, getResourceBudgetManager, resetResourceBudgetManager, withWorkerCallObservability } = require(${MAIN})
-    const manager = getResourceBudgetManager({ logger: { log() {} } })
+    const manager = getResourceBudgetManager({ enableMemoryGuards: false, logger: { log() {} } })
     const forever = () => setInterval(() => {}, 60_000)
     const main = async () => {${script}}
     main()`, { eval: true, workerData })
