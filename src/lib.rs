@@ -9,6 +9,7 @@
 //! | [`budget`] | `ResourceBudgetManager`: lanes, deadlines, memory guards, call metrics |
 //! | [`compression`] | gzip and zstd as streams, in constant memory |
 //! | [`export`] | spans to OTLP collectors and JSONL files, metrics as Prometheus text |
+//! | [`lifecycle`] | `ResourceLifecycleManager`: processes, pools, temporary files, the crash ledger |
 //! | [`resources`] | readings of memory, taken by one sampler thread |
 //! | [`telemetry`] | `TelemetryManager`: bounded JSONL logs that survive the death of their process |
 //! | [`platform`] | the operating system: clock, files, locks, memory maps, thread priority, process exit |
@@ -20,6 +21,7 @@ pub mod analysis;
 pub mod budget;
 pub mod compression;
 pub mod export;
+pub mod lifecycle;
 pub mod platform;
 pub mod resources;
 pub mod telemetry;

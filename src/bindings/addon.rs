@@ -13,3 +13,15 @@ pub fn version() -> String {
 pub fn ring_kind() -> String {
     "mmap".to_owned()
 }
+
+/// How far processes are followed here: `subreaper`, all descendants; `group`, those in the process group of the
+/// command; `none`, commands cannot be started.
+#[napi(catch_unwind)]
+pub fn process_reach() -> String {
+    let reach = match () {
+        () if cfg!(target_os = "linux") => "subreaper",
+        () if cfg!(unix) => "group",
+        () => "none",
+    };
+    reach.to_owned()
+}

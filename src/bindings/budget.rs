@@ -11,12 +11,16 @@ use crate::budget::events::Event;
 use crate::budget::gate::{LaneLimit, Priority, Quota, Shed};
 use crate::budget::manager::{Environment, Manager};
 use crate::budget::memory::{MemorySettings, PredictionSettings};
+#[cfg(not(unix))]
+use crate::budget::scopes::NoScopes as OwnScopes;
 use crate::budget::settings::{Adaptive, Settings};
 use crate::budget::shared::SharedLanes;
 use crate::budget::timer::Timer;
 use crate::budget::waiting::Waiting;
 use crate::export::ids::Ids;
 use crate::export::sampling;
+#[cfg(unix)]
+use crate::lifecycle::owner::OwnScopes;
 use crate::platform::clock::SystemClock;
 use crate::platform::process::SystemProcesses;
 use crate::resources::Sampler;
@@ -227,6 +231,7 @@ fn open(given: BindingBudgetSettings) -> std::result::Result<Arc<Manager>, (&'st
         clock: Arc::new(SystemClock),
         sampler: Sampler::global(),
         processes: Arc::new(SystemProcesses),
+        scopes: Arc::new(OwnScopes),
         timer: &TIMER,
     };
     Manager::new(settings, environment, shared).map_err(|refusal| {
@@ -457,6 +462,20 @@ pub fn budget_process(manager: u32, call: f64, pid: i32, register: bool) -> u32 
             return 0;
         }
         held.manager.register_process(&held.holder, call, pid).map_or_else(|why| why as u32, |()| 0)
+    })
+    .unwrap_or(1)
+}
+
+/// Has what is native in a scope end with a call, or no longer; 0, or why not, as for a process.
+#[napi(catch_unwind)]
+pub fn budget_scope(manager: u32, call: f64, scope: u32, register: bool) -> u32 {
+    let call = CallKey::from_number(call as u64);
+    holders::with(manager, |held| {
+        if !register {
+            held.manager.unregister_scope(&held.holder, call, scope);
+            return 0;
+        }
+        held.manager.register_scope(&held.holder, call, scope).map_or_else(|why| why as u32, |()| 0)
     })
     .unwrap_or(1)
 }

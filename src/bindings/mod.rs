@@ -15,6 +15,8 @@ mod command_line;
 mod fast;
 mod handles;
 mod holders;
+#[cfg(unix)]
+mod lifecycle;
 mod numbered;
 mod telemetry;
 mod tracing;

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(super) const SERIAL_BITS: u32 = 40;
 /// Most processes a call registers.
 pub const MOST_PROCESSES: usize = 64;
+/// Most scopes a call registers.
+pub const MOST_SCOPES: usize = 256;
 
 /// One manager object of one JavaScript thread. Several may hold the same manager.
 #[derive(Debug)]
@@ -155,6 +157,7 @@ pub(super) struct Call {
     pub(super) ended_at: Duration,
     pub(super) killed: u32,
     pub(super) processes: Vec<ProcessHandle>,
+    pub(super) scopes: Vec<u32>,
     pub(super) rss_start: u64,
     pub(super) rss_peak: u64,
     pub(super) heap_start: u64,

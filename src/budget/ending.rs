@@ -12,6 +12,7 @@ use super::events::Event;
 use super::manager::{Manager, State};
 use super::metrics::{CallRecord, EndedBy, Metrics};
 use super::refusal::Refusal;
+use super::scopes::Scopes;
 use super::span::{EndedCall, SpanOutcome};
 use super::timer::Timed;
 use super::waiting::{Waiter, Woken};
@@ -65,6 +66,7 @@ pub(super) struct Due {
     pub(super) key: CallKey,
     pub(super) holder: Arc<Holder>,
     pub(super) processes: Vec<ProcessHandle>,
+    pub(super) scopes: Vec<u32>,
 }
 
 impl Manager {
@@ -312,17 +314,20 @@ impl Manager {
                     key,
                     holder: Arc::clone(&call.holder),
                     processes: std::mem::take(&mut call.processes),
+                    scopes: std::mem::take(&mut call.scopes),
                 });
             }
         }
         due
     }
 
-    /// Ends a call whose time is over: kills what it has registered, with the lock free meanwhile, records it
+    /// Ends a call whose time is over: ends what it has registered, with the lock free meanwhile, records it
     /// and tells its holder.
-    pub(super) fn end(&self, Due { key, holder, processes }: Due) {
+    pub(super) fn end(&self, Due { key, holder, processes, scopes }: Due) {
         let reports: Vec<KillReport> =
             processes.iter().map(|process| kill(&*self.environment.processes, process)).collect();
+        let in_scopes = scopes.into_iter().map(|scope| end_scope(&*self.environment.scopes, scope));
+        let in_scopes = in_scopes.fold(0, u32::saturating_add);
         let reading = self.environment.sampler.reading();
         let mut state = self.state();
         let State { calls, metrics, .. } = &mut *state;
@@ -331,7 +336,8 @@ impl Manager {
         // Its thread may have ended meanwhile; then it was recorded there.
         let Some(call) = calls.get_mut(key) else { return };
         call.phase = Phase::Ended;
-        call.killed = reports.iter().fold(0, |sum, report| report.signalled.saturating_add(sum));
+        call.killed =
+            reports.iter().fold(in_scopes, |sum, report| report.signalled.saturating_add(sum));
         record(metrics, call, &End::at_deadline(call), &reading, still);
         metrics.count_end();
         holder.outbox.push(Event::Ended(key));
@@ -356,6 +362,11 @@ impl End<'static> {
 fn kill(processes: &dyn Processes, process: &ProcessHandle) -> KillReport {
     catch_unwind(AssertUnwindSafe(|| processes.kill_tree(process, Signal::Kill)))
         .unwrap_or(KillReport { cut: 1, ..KillReport::default() })
+}
+
+/// As with a process: a panic must not leave the call without an end.
+fn end_scope(scopes: &dyn Scopes, scope: u32) -> u32 {
+    catch_unwind(AssertUnwindSafe(|| scopes.end(scope))).unwrap_or(0)
 }
 
 fn record(

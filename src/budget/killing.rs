@@ -1,7 +1,7 @@
 //! Ends the calls whose time is over without holding up the deadlines of others.
 //!
 //! To kill a large tree of processes takes tens of milliseconds: it is stopped, looked through and signalled.
-//! So calls that have registered processes are ended by helpers, short-lived threads named `plimsoll-kill`.
+//! So calls that have registered processes or scopes are ended by helpers, short-lived threads named `plimsoll-kill`.
 //!
 //! - At most [`MOST_HELPERS`] run for a manager. Each ends one call after the other and goes when none is
 //!   left; so with more calls than helpers the later ones wait in line, in the order of their deadlines.
@@ -47,10 +47,10 @@ impl Killing {
 }
 
 impl Manager {
-    /// Ends calls: at once those without processes, the others by helpers.
+    /// Ends calls: at once those without processes and scopes, the others by helpers.
     pub(super) fn end_all(&self, due: Vec<Due>) {
         let (at_once, slow): (Vec<Due>, Vec<Due>) =
-            due.into_iter().partition(|due| due.processes.is_empty());
+            due.into_iter().partition(|due| due.processes.is_empty() && due.scopes.is_empty());
         at_once.into_iter().for_each(|due| self.end(due));
         for due in slow {
             let mut line = self.killing.line();

@@ -14,6 +14,7 @@ use super::memory::KindKey;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
 use super::rejection::Rejection;
+use super::scopes::Scopes;
 use super::settings::Settings;
 use super::shared::SharedLanes;
 use super::timer::{Timed, Timer};
@@ -45,6 +46,8 @@ pub struct Environment {
     pub sampler: &'static Sampler,
     /// The processes calls register.
     pub processes: Arc<dyn Processes>,
+    /// The scopes calls register.
+    pub scopes: Arc<dyn Scopes>,
     /// The thread that keeps deadlines.
     pub timer: &'static Timer,
 }
@@ -345,6 +348,7 @@ impl Manager {
             ended_at: Duration::ZERO,
             killed: 0,
             processes: Vec::new(),
+            scopes: Vec::new(),
             rss_start: reading.rss,
             rss_peak: reading.rss,
             heap_start: request.heap,

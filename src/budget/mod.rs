@@ -44,6 +44,7 @@ pub mod metrics;
 pub mod refusal;
 mod rejection;
 mod report;
+pub mod scopes;
 pub mod settings;
 pub mod shared;
 mod span;

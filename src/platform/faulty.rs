@@ -3,7 +3,7 @@
 //! Wraps the real one. Calls are counted by kind from the moment a fault is set; a fault strikes the
 //! chosen one, or every one from there on. A *crash* lets every later call fail as well, so nothing can
 //! be tidied up: what the directory then holds is what the death of the process would leave there
-//! (locks go when the test drops the code under test). A write that crashes puts half its bytes down.
+//! (locks go when the test drops the code under test, or that gives them back). A write that crashes puts half its bytes down.
 
 use super::filesystem::{FileStatus, FileSystem, RealFileSystem};
 use std::collections::HashMap;
@@ -39,6 +39,8 @@ pub(crate) enum Call {
     LinkTarget,
     List,
     CreateDirectory,
+    CreateNewDirectory,
+    RemoveTree,
     TryLock,
     Unlock,
 }
@@ -68,7 +70,11 @@ struct State {
     rules: Vec<Rule>,
     space: Option<u64>,
     crashed: bool,
+    meanwhile: Option<(u64, Meanwhile)>,
 }
+
+/// What somebody else does between two calls.
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 /// The wrapped disk. Shared between threads as any other.
 #[derive(Default)]
@@ -106,6 +112,17 @@ impl FaultyFileSystem {
         self.state().space = Some(bytes);
     }
 
+    /// Lets somebody else act just before the `nth` call from now, whatever it is.
+    pub(crate) fn before_nth(&self, nth: u64, act: impl FnOnce() + Send + 'static) {
+        assert!(nth > 0, "calls are counted from 1");
+        self.state().meanwhile = Some((nth - 1, Box::new(act)));
+    }
+
+    /// Whether what was set by [`Self::before_nth`] has happened.
+    pub(crate) fn has_acted(&self) -> bool {
+        self.state().meanwhile.is_none()
+    }
+
     /// Forgets every fault, also a crash.
     pub(crate) fn heal(&self) {
         let mut state = self.state();
@@ -124,8 +141,21 @@ impl FaultyFileSystem {
         self.state().crashed
     }
 
+    fn let_others_act(&self) {
+        let mut state = self.state();
+        match state.meanwhile.take() {
+            Some((0, act)) => {
+                drop(state);
+                act();
+            }
+            Some((skip, act)) => state.meanwhile = Some((skip - 1, act)),
+            None => {}
+        }
+    }
+
     /// Counts a call. `Err`: it fails. `Ok(Some(n))`: it may take `n` bytes and no more.
     fn enter(&self, call: Call, length: Option<usize>) -> Result<Option<usize>, Struck> {
+        self.let_others_act();
         let mut state = self.state();
         for kind in [call, Call::Any] {
             *state.counts.entry(kind).or_default() += 1;
@@ -315,14 +345,27 @@ impl FileSystem for FaultyFileSystem {
         self.inner.create_directory(path)
     }
 
+    fn create_new_directory(&self, path: &Path) -> io::Result<()> {
+        self.pass(Call::CreateNewDirectory)?;
+        self.inner.create_new_directory(path)
+    }
+
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        self.pass(Call::RemoveTree)?;
+        self.inner.remove_tree(path)
+    }
+
     fn try_lock(&self, file: &File) -> io::Result<bool> {
         self.pass(Call::TryLock)?;
         self.inner.try_lock(file)
     }
 
     fn unlock(&self, file: &File) -> io::Result<()> {
-        self.pass(Call::Unlock)?;
-        self.inner.unlock(file)
+        match self.pass(Call::Unlock) {
+            // Death gives locks back.
+            Err(error) if self.crashed() => self.inner.unlock(file).and(Err(error)),
+            passed => passed.and_then(|()| self.inner.unlock(file)),
+        }
     }
 }
 

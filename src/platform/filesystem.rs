@@ -4,6 +4,7 @@
 //! [`std::fs::File`] handles, so that a test can let any one of them fail. Files are created 0600 and
 //! opened with `O_NOFOLLOW`: a planted symbolic link is an error, not a detour.
 
+use super::directory_tree;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ pub struct FileStatus {
     pub is_symlink: bool,
     /// Whether it is a regular file.
     pub is_file: bool,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Whether its mode lets others than its owner write to it; never where there are no modes.
+    pub writable_by_others: bool,
 }
 
 impl From<&Metadata> for FileStatus {
@@ -38,12 +43,13 @@ impl From<&Metadata> for FileStatus {
             .and_then(|since| i64::try_from(since.as_millis()).ok())
             .unwrap_or(0);
         #[cfg(unix)]
-        let (identity, links, owner) = {
+        let (identity, links, owner, writable_by_others) = {
             use std::os::unix::fs::MetadataExt;
-            ((metadata.dev(), metadata.ino()), metadata.nlink(), metadata.uid())
+            let identity = (metadata.dev(), metadata.ino());
+            (identity, metadata.nlink(), metadata.uid(), metadata.mode() & 0o022 != 0)
         };
         #[cfg(not(unix))]
-        let (identity, links, owner) = ((0, 0), 1, 0);
+        let (identity, links, owner, writable_by_others) = ((0, 0), 1, 0, false);
         FileStatus {
             length: metadata.len(),
             identity,
@@ -52,6 +58,8 @@ impl From<&Metadata> for FileStatus {
             modified_ms,
             is_symlink: metadata.file_type().is_symlink(),
             is_file: metadata.is_file(),
+            is_directory: metadata.is_dir(),
+            writable_by_others,
         }
     }
 }
@@ -105,6 +113,11 @@ pub trait FileSystem: Send + Sync {
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
     /// Creates a directory and its missing parents with mode 0700; existing ones keep theirs.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
+    /// Creates a directory that must not exist yet, mode 0700, in one that does.
+    fn create_new_directory(&self, path: &Path) -> io::Result<()>;
+    /// Removes a directory with everything below it ([`directory_tree`]). No symbolic link is followed;
+    /// one at `path` is removed itself.
+    fn remove_tree(&self, path: &Path) -> io::Result<()>;
     /// Takes the exclusive advisory lock of an open file (`flock`). `false` when another handle has
     /// it. The lock ends with the handle, so the death of its process releases it.
     fn try_lock(&self, file: &File) -> io::Result<bool>;
@@ -123,6 +136,17 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
         options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
     }
     options
+}
+
+fn private_directory() -> std::fs::DirBuilder {
+    #[cfg_attr(not(unix), allow(unused_mut))] // the mode is of Unix
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder
 }
 
 impl FileSystem for RealFileSystem {
@@ -182,11 +206,11 @@ impl FileSystem for RealFileSystem {
             }
         }
         // Written zeros are reserved blocks on every file system that does not compress.
-        static ZEROS: [u8; 65_536] = [0; 65_536];
+        let zeros = vec![0; 65_536];
         let mut left = length.saturating_sub(file.metadata()?.len());
         while left > 0 {
-            let count = left.min(ZEROS.len() as u64);
-            (&mut &*file).write_all(&ZEROS[..count as usize])?;
+            let count = left.min(zeros.len() as u64);
+            (&mut &*file).write_all(&zeros[..count as usize])?;
             left -= count;
         }
         Ok(())
@@ -268,14 +292,15 @@ impl FileSystem for RealFileSystem {
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt;
-            builder.mode(0o700);
-        }
-        builder.create(path)
+        private_directory().recursive(true).create(path)
+    }
+
+    fn create_new_directory(&self, path: &Path) -> io::Result<()> {
+        private_directory().create(path)
+    }
+
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        directory_tree::remove(path)
     }
 
     fn try_lock(&self, file: &File) -> io::Result<bool> {

@@ -169,6 +169,14 @@ impl SystemMemory {
     pub fn new() -> Self {
         Self
     }
+
+    /// Bytes resident in a process and all its descendants.
+    ///
+    /// # Errors
+    /// Always: this system has no such figure.
+    pub fn tree(&self, _pid: u64) -> Result<TreeReading, MemoryReadingError> {
+        Err(MemoryReadingError::Unsupported("memory of a process tree"))
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -31,10 +31,38 @@ pub fn lower_priority() -> bool {
     false
 }
 
+/// Has writes of the calling thread to a pipe or socket that nobody reads fail with `EPIPE`, whatever `SIGPIPE`
+/// does in this process: the signal goes to the thread that wrote (`pipe(7)`) and stays blocked there.
+#[cfg(unix)]
+pub fn block_broken_pipe_signal() {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: the set is initialised before it is used; only the mask of the calling thread is changed.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+    }
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_signal_of_a_broken_pipe_is_blocked_for_the_calling_thread_alone() {
+        let blocked = || {
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+            u64::from_str_radix(mask, 16).unwrap() >> (libc::SIGPIPE - 1) & 1
+        };
+        let before = blocked();
+        let inside = std::thread::spawn(move || {
+            block_broken_pipe_signal();
+            blocked()
+        });
+        assert_eq!((inside.join().unwrap(), blocked()), (1, before));
+    }
 
     /// Policy and nice value of a thread: fields 41 and 19 of its `stat` (`proc(5)`).
     fn scheduling() -> (i32, i32) {

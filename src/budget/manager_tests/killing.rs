@@ -49,6 +49,10 @@ impl Processes for SlowProcesses {
         self.fake.is_alive(process)
     }
 
+    fn wait(&self, process: &ProcessHandle, longest: Duration) -> bool {
+        self.fake.wait(process, longest)
+    }
+
     fn kill_tree(&self, process: &ProcessHandle, signal: Signal) -> KillReport {
         if self.panics {
             std::panic::resume_unwind(Box::new("thrown in a test"));

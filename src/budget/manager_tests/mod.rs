@@ -6,6 +6,7 @@ mod limits;
 mod model;
 mod refusals;
 mod reports;
+mod scopes;
 mod spans;
 mod threads;
 mod waiting;
@@ -17,6 +18,7 @@ use super::events::Event;
 use super::gate::{LaneLimit, Priority, Quota, Shed};
 use super::manager::{Environment, Manager};
 use super::refusal::Refusal;
+use super::scopes::Scopes;
 use super::settings::Settings;
 use super::shared::SharedLanes;
 use super::timer::Timer;
@@ -28,6 +30,7 @@ use crate::platform::process::fake::FakeProcesses;
 use crate::resources::Sampler;
 use serde_json::Value;
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,11 +89,35 @@ fn settings() -> Settings {
     }
 }
 
+/// Scopes of three processes each, one after the other.
+#[derive(Default)]
+struct FakeScopes {
+    ended: Mutex<Vec<u32>>,
+    panics: AtomicBool,
+}
+
+impl FakeScopes {
+    fn ended(&self) -> Vec<u32> {
+        self.ended.lock().unwrap().clone()
+    }
+}
+
+impl Scopes for FakeScopes {
+    fn end(&self, scope: u32) -> u32 {
+        self.ended.lock().unwrap().push(scope);
+        if self.panics.load(Ordering::Relaxed) {
+            std::panic::resume_unwind(Box::new("thrown in a test"));
+        }
+        3
+    }
+}
+
 struct Bench {
     clock: Arc<SetClock>,
     memory: Arc<ScriptedMemory>,
     sampler: &'static Sampler,
     processes: Arc<FakeProcesses>,
+    scopes: Arc<FakeScopes>,
     timer: &'static Timer,
     manager: Arc<Manager>,
 }
@@ -113,14 +140,16 @@ impl Bench {
             Box::leak(Box::new(Sampler::manual(memory.clone(), clock.clone())));
         let timer: &'static Timer = Box::leak(Box::new(Timer::manual(clock.clone())));
         let fake = Arc::new(FakeProcesses::default());
+        let scopes = Arc::new(FakeScopes::default());
         let environment = Environment {
             clock: clock.clone(),
             sampler,
             processes: processes.unwrap_or_else(|| fake.clone()),
+            scopes: scopes.clone(),
             timer,
         };
         let manager = Manager::new(settings, environment, shared).unwrap();
-        Bench { clock, memory, sampler, processes: fake, timer, manager }
+        Bench { clock, memory, sampler, processes: fake, scopes, timer, manager }
     }
 
     fn now(&self) -> Duration {

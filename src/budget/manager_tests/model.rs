@@ -7,7 +7,6 @@ use crate::budget::memory::{MemorySettings, PredictionSettings};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering;
 
 const LANES: [&str; 3] = ["a", "b", "free"];
 const TASKS: [&str; 3] = ["x", "y", "z"];

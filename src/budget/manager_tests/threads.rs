@@ -19,7 +19,8 @@ fn manager(timer: &'static Timer, change: impl FnOnce(&mut Settings)) -> Arc<Man
     let memory = Arc::new(ScriptedMemory::new(100 * MB));
     let sampler: &'static Sampler = Box::leak(Box::new(Sampler::new(memory, clock.clone())));
     let processes = Arc::new(FakeProcesses::default());
-    Manager::new(settings, Environment { clock, sampler, processes, timer }, None).unwrap()
+    let scopes = Arc::new(FakeScopes::default());
+    Manager::new(settings, Environment { clock, sampler, processes, scopes, timer }, None).unwrap()
 }
 
 fn timer() -> &'static Timer {

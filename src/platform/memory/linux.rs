@@ -78,6 +78,16 @@ impl SystemMemory {
     }
 }
 
+impl SystemMemory {
+    /// Bytes resident in a process and all its descendants, the process counted; no process when it is gone.
+    ///
+    /// # Errors
+    /// [`MemoryReadingError`].
+    pub fn tree(&self, pid: u64) -> Result<TreeReading, MemoryReadingError> {
+        self.processes.tree(pid)
+    }
+}
+
 impl MemoryReadings for SystemMemory {
     fn resident(&self) -> Result<u64, MemoryReadingError> {
         let mut buffer = [0; 256];

@@ -41,6 +41,23 @@ impl Processes {
         if self.has_lists(own) { self.walk(own) } else { self.scan(own) }
     }
 
+    /// A process and its descendants; nothing when it is gone.
+    pub(super) fn tree(&self, root: u64) -> Result<TreeReading, MemoryReadingError> {
+        let Some(pages) = self.pages(root)? else { return Ok(TreeReading::default()) };
+        let below = if self.has_lists(self.own()?) { self.walk(root) } else { self.scan(root) };
+        let mut tree = match below {
+            Ok(tree) => tree,
+            // It ended meanwhile.
+            Err(MemoryReadingError::Io { source, .. }) if vanished(&source) => {
+                TreeReading::default()
+            }
+            Err(error) => return Err(error),
+        };
+        tree.processes += 1;
+        tree.resident = tree.resident.saturating_add(pages.saturating_mul(self.page));
+        Ok(tree)
+    }
+
     /// Our number as this `/proc` has it, which in a container may not be the one `getpid` gives.
     fn own(&self) -> Result<u64, MemoryReadingError> {
         let path = self.root.join("self");
@@ -197,6 +214,20 @@ mod tests {
             let processes = Processes::new(root.path(), 10);
             let expected = TreeReading { resident: 3270, processes: 3, cut: false };
             assert_eq!(processes.descendants().unwrap(), expected, "lists: {lists}");
+        }
+    }
+
+    #[test]
+    fn a_tree_is_its_root_and_what_is_below_it() {
+        for lists in [true, false] {
+            let root = machine(&FAMILY, lists);
+            let processes = Processes::new(root.path(), 10);
+            let tree = |pid| processes.tree(pid).unwrap();
+            assert_eq!(tree(12), TreeReading { resident: 3200, processes: 2, cut: false });
+            assert_eq!(tree(13), TreeReading { resident: 3000, processes: 1, cut: false });
+            assert_eq!(tree(77), TreeReading::default());
+            fs::remove_dir_all(root.path().join("12/task")).unwrap();
+            assert!(tree(12).resident >= 200, "{lists}");
         }
     }
 

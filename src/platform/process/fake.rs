@@ -22,6 +22,7 @@ struct Table {
     parents: BTreeMap<i32, i32>,
     starts: BTreeMap<i32, u64>,
     deaf: Vec<i32>,
+    undying: Vec<i32>,
     asked: Vec<Asked>,
 }
 
@@ -36,6 +37,17 @@ impl FakeProcesses {
     /// From now on `pid` ignores every signal but `Kill`.
     pub(crate) fn deafen(&self, pid: i32) {
         self.table().deaf.push(pid);
+    }
+
+    /// From now on not even `Kill` ends `pid`, as if it waited for a disk.
+    pub(crate) fn make_undying(&self, pid: i32) {
+        self.table().undying.push(pid);
+    }
+
+    /// Whether a process of this number runs, and when it started.
+    pub(crate) fn running(&self, pid: i32) -> Option<u64> {
+        let table = self.table();
+        table.parents.contains_key(&pid).then(|| table.starts[&pid])
     }
 
     /// Ends a process from outside.
@@ -96,6 +108,11 @@ impl Processes for FakeProcesses {
         self.table().holds(process.identity())
     }
 
+    /// Nothing happens meanwhile.
+    fn wait(&self, process: &ProcessHandle, _: Duration) -> bool {
+        !self.is_alive(process)
+    }
+
     fn kill_tree(&self, process: &ProcessHandle, signal: Signal) -> KillReport {
         let mut table = self.table();
         let identity = process.identity();
@@ -106,7 +123,8 @@ impl Processes for FakeProcesses {
         let mut tree = table.below(identity.pid);
         tree.push(identity.pid);
         for pid in &tree {
-            if signal == Signal::Kill || !table.deaf.contains(pid) {
+            let hears = signal == Signal::Kill || !table.deaf.contains(pid);
+            if hears && !table.undying.contains(pid) {
                 table.parents.remove(pid);
             }
         }

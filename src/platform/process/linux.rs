@@ -2,26 +2,33 @@
 
 use super::tree::{Bounds, Tree};
 use super::{
-    Descendants, KillReport, ProcessHandle, ProcessIdentity, Signal, native, refuse, stat,
+    Descendants, KillReport, ProcessHandle, ProcessIdentity, Reached, Signal, native, refuse, stat,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 /// A pidfd.
 pub(super) struct Handle(pub(super) OwnedFd);
 
 impl Handle {
-    pub(super) fn is_alive(&self, _: ProcessIdentity) -> bool {
+    pub(super) fn is_alive(&self, identity: ProcessIdentity) -> bool {
+        !self.wait(identity, Duration::ZERO)
+    }
+
+    pub(super) fn wait(&self, _: ProcessIdentity, longest: Duration) -> bool {
+        let start = Instant::now();
         // A pidfd becomes readable when the last thread of its process has ended (pidfd_open(2)).
         let mut waited = [PollFd::new(&self.0, PollFlags::IN)];
         loop {
-            match poll(&mut waited, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
-                Ok(ready) => return ready == 0,
+            let left = longest.saturating_sub(start.elapsed());
+            match poll(&mut waited, Timespec::try_from(left).ok().as_ref()) {
+                Ok(ready) => return ready != 0,
                 Err(Errno::INTR) => {}
-                Err(_) => return false,
+                Err(_) => return true,
             }
         }
     }
@@ -97,4 +104,25 @@ pub(super) fn descendants(process: &ProcessHandle) -> Descendants {
     let mut tree = Tree::new(process, Bounds::default());
     tree.look();
     tree.into_descendants()
+}
+
+/// For a tree that may be anything: a bomb of forks, too.
+const MOST_BELOW: usize = 32_768;
+
+pub(super) fn signal_descendants(signal: i32) -> io::Result<Reached> {
+    let signal = numbered(signal).ok_or(Errno::INVAL)?;
+    let pid = process::getpid().as_raw_nonzero().get();
+    let (system, stat) = open_proven(pid)?;
+    let root = ProcessHandle { identity: ProcessIdentity { pid, start: stat.start }, system };
+    let bounds = Bounds { processes: MOST_BELOW, ..Bounds::default() };
+    Ok(super::tree::signal_below(&root, signal, bounds))
+}
+
+#[allow(unsafe_code)] // the fence: real-time signals, which have numbers and no names
+fn numbered(signal: i32) -> Option<process::Signal> {
+    let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+    process::Signal::from_named_raw(signal).or_else(|| {
+        // SAFETY: a valid number, and none that the C library keeps for itself: it begins where those end.
+        real_time.contains(&signal).then(|| unsafe { process::Signal::from_raw_unchecked(signal) })
+    })
 }

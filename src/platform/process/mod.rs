@@ -27,6 +27,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -77,6 +78,29 @@ pub struct ProcessIdentity {
     pub start: u64,
 }
 
+/// Which process this is.
+#[must_use]
+pub fn this_process() -> ProcessIdentity {
+    let pid = i32::try_from(std::process::id()).unwrap_or(0);
+    ProcessIdentity { pid, start: start_of(pid).unwrap_or(0) }
+}
+
+/// When the process that has this number now started, as in [`ProcessIdentity`]. `None` when there is none, when
+/// it has ended and only its status was not collected yet, and where the system does not say.
+#[must_use]
+pub fn start_of(pid: i32) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let stat = stat::read(pid).ok()?;
+        (!matches!(stat.state, b'Z' | b'X')).then_some(stat.start)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _: i32 = pid;
+        None
+    }
+}
+
 /// What became of a tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KillReport {
@@ -91,6 +115,20 @@ pub struct KillReport {
     pub cut: u32,
 }
 
+impl KillReport {
+    /// Adds what became of another tree.
+    pub fn add(&mut self, other: KillReport) {
+        for (sum, more) in [
+            (&mut self.signalled, other.signalled),
+            (&mut self.already_gone, other.already_gone),
+            (&mut self.refused, other.refused),
+            (&mut self.cut, other.cut),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
 /// The descendants found below a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Descendants {
@@ -98,6 +136,33 @@ pub struct Descendants {
     pub found: Vec<ProcessIdentity>,
     /// How many were seen but not followed, for want of room or of file descriptors.
     pub cut: u32,
+}
+
+/// What became of everything below this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The processes that took the signal.
+    pub processes: Vec<ProcessIdentity>,
+    /// Processes that could not be signalled: another user's.
+    pub refused: u32,
+    /// As [`KillReport::cut`].
+    pub cut: u32,
+}
+
+/// Signals everything that descends from this very process, stopped before as
+/// [`ProcessHandle::kill_tree`] does; this process itself goes on. Where it is a subreaper
+/// (`PR_SET_CHILD_SUBREAPER`, `prctl(2)`), nothing that ever descended from it is missed but what is born to a
+/// process that does not come to a stop: repeated until there is no child, it ends everything.
+///
+/// One call reaches at most 32,768 processes, fewer where not so many descriptors may be open.
+///
+/// Stopping signals leave everything stopped; after any other, what was stopped before goes on too.
+///
+/// # Errors
+///
+/// `EINVAL`: there is no such signal. `Unsupported`: not Linux, or no pidfds, or no `/proc`.
+pub fn signal_descendants(signal: i32) -> io::Result<Reached> {
+    system::signal_descendants(signal)
 }
 
 /// One process, held so that signals reach it or nobody.
@@ -138,6 +203,12 @@ impl ProcessHandle {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.system.is_alive(self.identity)
+    }
+
+    /// Waits for its end, at most this long. Returns whether it has ended.
+    #[must_use]
+    pub fn wait(&self, longest: Duration) -> bool {
+        self.system.wait(self.identity, longest)
     }
 
     /// Signals this process alone.
@@ -200,6 +271,8 @@ pub trait Processes: Send + Sync {
     fn open(&self, pid: i32) -> io::Result<ProcessHandle>;
     /// [`ProcessHandle::is_alive`].
     fn is_alive(&self, process: &ProcessHandle) -> bool;
+    /// [`ProcessHandle::wait`].
+    fn wait(&self, process: &ProcessHandle, longest: Duration) -> bool;
     /// [`ProcessHandle::kill_tree`].
     fn kill_tree(&self, process: &ProcessHandle, signal: Signal) -> KillReport;
     /// [`ProcessHandle::descendants`].
@@ -217,6 +290,10 @@ impl Processes for SystemProcesses {
 
     fn is_alive(&self, process: &ProcessHandle) -> bool {
         process.is_alive()
+    }
+
+    fn wait(&self, process: &ProcessHandle, longest: Duration) -> bool {
+        process.wait(longest)
     }
 
     fn kill_tree(&self, process: &ProcessHandle, signal: Signal) -> KillReport {

@@ -1,9 +1,13 @@
 //! Unix without pidfds: a process is its number, with the weaker guarantee the parent module states.
 
-use super::{Descendants, KillReport, ProcessHandle, ProcessIdentity, Signal, native};
+use super::{Descendants, KillReport, ProcessHandle, ProcessIdentity, Reached, Signal, native};
 use rustix::io::Errno;
 use rustix::process::{self, Pid};
 use std::io;
+use std::time::{Duration, Instant};
+
+/// Between two looks at a process that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Nothing to hold.
 pub(super) struct Handle;
@@ -13,6 +17,19 @@ impl Handle {
         // EPERM: it is there, and another user's.
         number(identity)
             .is_ok_and(|pid| !matches!(process::test_kill_process(pid), Err(Errno::SRCH)))
+    }
+
+    pub(super) fn wait(&self, identity: ProcessIdentity, longest: Duration) -> bool {
+        let start = Instant::now();
+        // Nothing tells of the end of another's child here.
+        while self.is_alive(identity) {
+            let left = longest.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+        true
     }
 
     pub(super) fn signal(&self, identity: ProcessIdentity, signal: Signal) -> io::Result<()> {
@@ -37,6 +54,10 @@ pub(super) fn kill_tree(process: &ProcessHandle, signal: Signal) -> KillReport {
 
 pub(super) fn descendants(_: &ProcessHandle) -> Descendants {
     Descendants::default()
+}
+
+pub(super) fn signal_descendants(_: i32) -> io::Result<Reached> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The group goes with its leader, unless that group is our own.
@@ -80,7 +101,7 @@ mod tests {
         let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
         std::io::BufRead::read_line(&mut output, &mut line).unwrap();
         let (identity, handle) = open(i32::try_from(child.id()).unwrap()).unwrap();
-        assert!(handle.is_alive(identity));
+        assert!(handle.is_alive(identity) && !handle.wait(identity, Duration::from_millis(1)));
         assert_eq!(
             end(identity, Signal::Terminate),
             KillReport { signalled: 1, ..KillReport::default() }

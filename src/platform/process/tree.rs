@@ -13,7 +13,7 @@
 
 use super::linux::{Handle, open_proven};
 use super::stat::{self, Threads};
-use super::{Descendants, KillReport, ProcessHandle, ProcessIdentity, Signal, native};
+use super::{Descendants, KillReport, ProcessHandle, ProcessIdentity, Reached, Signal, native};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
@@ -51,22 +51,38 @@ pub(super) fn kill(process: &ProcessHandle, signal: Signal, bounds: Bounds) -> K
         tree.settle(&done);
         let everything = tree.unheld() == 0 || signal != Signal::Kill || round >= bounds.rounds;
         let before = report.signalled;
-        tree.signal(signal, everything, &mut report, &mut done);
+        tree.signal(native(signal), everything, &mut report, &mut done);
         if everything {
             return report;
         }
         if report.signalled == before {
             // Nothing in it could be ended without losing sight of its children: they are lost then.
-            tree.signal(signal, true, &mut report, &mut done);
+            tree.signal(native(signal), true, &mut report, &mut done);
             return report;
         }
     }
     report
 }
 
+/// Signals everything below this very process, which is neither stopped nor signalled itself.
+pub(super) fn signal_below(
+    root: &ProcessHandle,
+    signal: rustix::process::Signal,
+    bounds: Bounds,
+) -> Reached {
+    let mut tree = Tree::new(root, bounds);
+    tree.root_is_self = true;
+    tree.settle(&HashSet::new());
+    let (mut report, mut done) = (KillReport::default(), HashSet::new());
+    tree.signal(signal, true, &mut report, &mut done);
+    Reached { processes: done.into_iter().collect(), refused: report.refused, cut: report.cut }
+}
+
 /// A tree as far as it is held.
 pub(super) struct Tree<'a> {
     root: &'a ProcessHandle,
+    /// The root is this process: it forks nothing while it looks.
+    root_is_self: bool,
     descendants: Vec<Descendant>,
     /// By position: 0 is the root, n the n-th descendant.
     state: Vec<State>,
@@ -91,11 +107,18 @@ struct State {
     unheld: u32,
 }
 
+/// Whether what was stopped to be found is sent on its way: not to be stopped again, and not the dead.
+fn goes_on(signal: rustix::process::Signal) -> bool {
+    use rustix::process::Signal;
+    ![Signal::KILL, Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU].contains(&signal)
+}
+
 impl<'a> Tree<'a> {
     pub(super) fn new(root: &'a ProcessHandle, bounds: Bounds) -> Tree<'a> {
         let spare = root.system.0.try_clone().ok();
         Tree {
             root,
+            root_is_self: false,
             descendants: Vec::new(),
             state: vec![State::default()],
             position: HashMap::from([(root.identity.pid, 0)]),
@@ -176,6 +199,10 @@ impl<'a> Tree<'a> {
         };
         if let Some(all) = all {
             threads.children = all.remove(&identity.pid).unwrap_or_default();
+        }
+        if at == 0 && self.root_is_self {
+            self.state[at].at_rest = true;
+            return threads;
         }
         if stop && !threads.at_rest && !self.state[at].foreign {
             let sent = self.process(at).system.send(rustix::process::Signal::STOP);
@@ -260,20 +287,18 @@ impl<'a> Tree<'a> {
     /// depth, so that the others can be found again below it.
     fn signal(
         &self,
-        signal: Signal,
+        signal: rustix::process::Signal,
         everything: bool,
         report: &mut KillReport,
         done: &mut HashSet<ProcessIdentity>,
     ) {
         let whole = self.whole();
-        let chosen = || (0..self.state.len()).rev().filter(|&at| everything || whole[at]);
+        let first = usize::from(self.root_is_self);
+        let chosen = || (first..self.state.len()).rev().filter(|&at| everything || whole[at]);
         for at in chosen() {
             let process = self.process(at);
-            let sent = if process.is_alive() {
-                process.system.send(native(signal))
-            } else {
-                Err(Errno::SRCH)
-            };
+            let sent =
+                if process.is_alive() { process.system.send(signal) } else { Err(Errno::SRCH) };
             match sent {
                 Ok(()) => {
                     report.signalled += 1;
@@ -284,7 +309,7 @@ impl<'a> Tree<'a> {
                 Err(_) => report.refused += u32::from(everything),
             }
         }
-        if signal != Signal::Kill {
+        if goes_on(signal) {
             for at in chosen() {
                 // Gone, or another user's, which was never stopped.
                 self.process(at).system.send(rustix::process::Signal::CONT).ok();
