@@ -1,11 +1,13 @@
 /// <reference lib="esnext.disposable" />
 
 /**
- * Plimsoll: bounded, crash-safe telemetry for long-running Node orchestrators, and what their failing
- * tools print in at most 500 characters.
+ * Plimsoll: for long-running Node orchestrators, bounded, crash-safe telemetry, what failing tools print in at most
+ * 500 characters, budgets and deadlines of worker calls, and processes and temporary files that do not outlive their
+ * owner.
  *
- * Importing the package starts no thread, opens no file and loads no native code: that is done by
- * the first `new TelemetryManager()` (the addon) and `initialize()` (threads and files).
+ * Importing the package starts no thread, opens no file and loads no native code: that is done by what is used first, of
+ * TelemetryManager by `new` (the addon) and `initialize()` (threads and files), of ResourceLifecycleManager by the first
+ * command or temporary file.
  *
  * @example
  * import { TelemetryManager } from 'plimsoll'
@@ -19,6 +21,12 @@
 /** So that these types compile without those of Node or of browsers; where those are there, theirs is used. */
 declare global {
   interface AbortSignal {}
+  interface URL {}
+  namespace NodeJS {
+    interface ReadableStream {}
+    interface WritableStream {}
+    interface Timeout {}
+  }
 }
 
 /** How important an entry is, in rising order: `debug`, `info`, `warn`, `error`. */
@@ -1057,10 +1065,18 @@ export class WorkerCallContext<M = unknown> {
    */
   registerProcess(child: number | { readonly pid?: number }): void
   /**
-   * Has `scope.cleanup()` called when the call's time is over. At most 256 a call.
+   * Has `scope.cleanup()` called when the call's time is over. What processes and temporary files a {@link ResourceScope}
+   * and scopes nested in it hold is ended by the core at that moment, by SIGKILL and without a grace, even while JavaScript
+   * is blocked. At most 256 a call.
    *
    * @returns the scope
-   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`, `ERR_PLIMSOLL_CLOSED` after the call, `ERR_PLIMSOLL_OVERFLOW` beyond 256
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` for what has no `cleanup()`, `ERR_PLIMSOLL_CLOSED` after the call or for a
+   *   scope that has ended, `ERR_PLIMSOLL_OVERFLOW` beyond 256
+   * @example
+   * await withWorkerCallObservability('T-1', (signal, context) => withScope(async (scope) => {
+   *   context.registerScope(scope)
+   *   return (await scope.exec('ruff', ['check'])).stdout
+   * }), { timeoutMs: 60_000 })
    */
   registerScope<S extends { cleanup(): unknown }>(scope: S): S
   /** Releases the slot as a success; release it before for a failure. */
@@ -1537,6 +1553,1067 @@ export class Tracing {
  */
 export function initTracing(options?: TracingOptions): Tracing
 
+/** Where a standard stream of a command goes: to the caller, nowhere, or where those of this process go. */
+export type Redirection = 'pipe' | 'ignore' | 'inherit'
+
+/**
+ * What {@link ExecOptions} and {@link SpawnOptions} have in common. Names are those of `node:child_process`
+ * (<https://nodejs.org/api/child_process.html>) and execa (<https://github.com/sindresorhus/execa>). Every one may be left
+ * out or be `undefined`. A command has no terminal; see docs/lifecycle.md.
+ *
+ * @example
+ * await manager.exec('npm', ['test'], { cwd: 'packages/a', env: { CI: 1 }, timeout: 600_000, signal })
+ */
+export interface CommandOptions {
+  /** What it reads. `'pipe'`: what is written, or given as `input`; for `exec` without `input`, nothing. @default 'pipe' for spawn, 'ignore' for exec */
+  stdin?: Redirection
+  /** Where its standard output goes. @default 'pipe' */
+  stdout?: Redirection
+  /** Where its standard error goes. @default 'pipe' */
+  stderr?: Redirection
+  /** The working directory: a path, or a `file:` URL. @default that of this process */
+  cwd?: string | URL
+  /** Variables of the environment. Those that are `undefined` are left out; numbers and booleans become text. @default none */
+  env?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** Whether `env` is added to the environment of this process; `false`: it is all there is. @default true */
+  extendEnv?: boolean
+  /** Milliseconds from its start, 0 to 2^31 - 1, after which the command and all it has started are ended; 0: never. @default 0 */
+  timeout?: number
+  /** Ends the command and all it has started when it is aborted; one that is aborted already keeps it from starting. @default none */
+  signal?: AbortSignal
+  /** The first signal when it is to end: a name or number of this system. @default 'SIGTERM' */
+  killSignal?: string | number
+  /** Milliseconds between that signal and SIGKILL, 0 to 2^31 - 1; 0 is SIGKILL at once. @default 5000 */
+  graceMs?: number
+  /** The same, as execa names it; `graceMs` is preferred. @default 5000 */
+  forceKillAfterDelay?: number
+  /**
+   * Has a shell run the command: `true` is `/bin/sh`, a string is the path of another. It is given `-c`, and the command
+   * and its arguments with blanks between them, as they are. Whatever in them comes from elsewhere can run anything:
+   * leave it `false` and give arguments instead.
+   *
+   * @default false
+   */
+  shell?: boolean | string
+  /**
+   * What becomes of processes that the command leaves behind when it ends by itself. `'end'`: SIGTERM, two seconds,
+   * SIGKILL, whatever `killSignal` and `graceMs` are, also for those that called `setsid` or forked twice. `'keep'`: they
+   * go on until their scope, their manager or this process ends. Until they have ended the command has not.
+   *
+   * @default 'end'
+   */
+  leftovers?: 'end' | 'keep'
+  /** Whether a failure rejects; `false`: it resolves, with `failed` and `error`. @default true */
+  reject?: boolean
+}
+
+/** Options of `exec`. */
+export interface ExecOptions extends CommandOptions {
+  /**
+   * What the command reads. Parts of a stream or an iteration are asked for as the command reads them; when it ends
+   * earlier, the iteration is returned and the stream destroyed. What it throws ends the command and is the `cause`.
+   *
+   * @default none
+   */
+  input?: string | ArrayBufferView | AsyncIterable<string | ArrayBufferView> | Iterable<string | ArrayBufferView> | NodeJS.ReadableStream
+  /**
+   * `'buffer'` gives bytes, anything else that `Buffer` knows gives text. What is no text in it becomes U+FFFD.
+   *
+   * @default 'utf8'
+   */
+  encoding?: string
+  /**
+   * Bytes kept of each output, 0 to 134,217,728: half from its beginning, half from its end. More is no error: it is
+   * counted, `truncated` says so, and text has a line `[... 1234 bytes omitted ...]` in its place; no character is cut in
+   * two. Bytes, `hex` and `base64` have no such line.
+   *
+   * @default 1_048_576
+   */
+  maxBuffer?: number
+  /** Whether one newline at the end of each output, `\n` or `\r\n`, is taken off. @default true */
+  stripFinalNewline?: boolean
+}
+
+/** Options of `spawn`. */
+export interface SpawnOptions extends CommandOptions {
+  /** `stdin`, `stdout` and `stderr` at once, or one for all; those given on their own count more. @default 'pipe' */
+  stdio?: Redirection | readonly (Redirection | null | undefined)[]
+}
+
+/**
+ * How a command ended, and what it printed. Only `stdout` and `stderr` are enumerable.
+ *
+ * @example
+ * const { stdout, exitCode, failed, truncated } = await manager.exec('ruff', ['check'], { reject: false })
+ */
+export class ExecResult<T extends string | Uint8Array = string> {
+  /** Comes from `exec`. */
+  private constructor()
+  /** What was kept of its standard output; empty where it was not piped, and for `spawn`. */
+  readonly stdout: T
+  /** What was kept of its standard error. */
+  readonly stderr: T
+  /** The command and its arguments, in one line. */
+  get command(): string
+  /** `null` when a signal ended it or it never ran. */
+  get exitCode(): number | null
+  /** The name of the signal that ended it, e.g. `'SIGKILL'`. */
+  get signal(): string | null
+  /** `null` when it never ran. */
+  get pid(): number | null
+  /** Milliseconds from its start to the end of all it has started. */
+  get durationMs(): number
+  /** Bytes it wrote to its standard output, those that were dropped too. */
+  get stdoutBytes(): number
+  /** Bytes it wrote to its standard error. */
+  get stderrBytes(): number
+  /** Whether bytes of an output were dropped; see {@link ExecOptions.maxBuffer}. */
+  get truncated(): boolean
+  /** Whether it was ended by its `timeout`. */
+  get timedOut(): boolean
+  /** Whether its `signal` was aborted. */
+  get aborted(): boolean
+  /** Processor time in milliseconds, of it and the descendants it waited for. */
+  get cpuMs(): number
+  /** The most resident memory it had at once, in megabytes of 2^20 bytes. */
+  get maxRssMb(): number
+  /** Processes it left behind that were ended. */
+  get leftoversEnded(): number
+  /** Whether it did anything but exit with 0 by itself. */
+  get failed(): boolean
+  /** What it would reject with; `null` when it has not failed. */
+  get error(): ProcessError<T> | null
+}
+
+/**
+ * A command that failed, could not be run, or was ended. Its message is `Command failed: <command> <args>`, a newline, and
+ * what the command wrote to its standard error; where Plimsoll or the system ended it or kept it from running, why, on a
+ * line of its own. Of a command longer than 32,768 characters the message has the beginning.
+ *
+ * `code` is `ERR_PLIMSOLL_COMMAND`; `ERR_PLIMSOLL_NATIVE` when the keeper, the program beside the addon that looks after each
+ * command, is missing or may not be executed: `syscall` and the message name the file then, and nothing is said of the command.
+ *
+ * @example
+ * try { await manager.exec('ruff', ['check']) } catch (error) {
+ *   if (error instanceof ProcessError && error.errno === 'ENOENT') console.error('ruff is not installed')
+ * }
+ */
+export class ProcessError<T extends string | Uint8Array = string | Uint8Array> extends PlimsollError {
+  /**
+   * @param message starts with `Command failed: `
+   * @param failure its properties
+   */
+  constructor(
+    message: string,
+    failure: Pick<
+      ProcessError<T>,
+      'command' | 'exitCode' | 'signal' | 'stdout' | 'stderr' | 'timedOut' | 'aborted' | 'errno' | 'syscall' | 'pid' | 'durationMs'
+    > & { cause: unknown; code?: 'ERR_PLIMSOLL_NATIVE' | undefined },
+  )
+  /** The command and its arguments, in one line. */
+  readonly command: string
+  /** `null` when a signal ended it or it never ran. */
+  readonly exitCode: number | null
+  /** The name of the signal that ended it. */
+  readonly signal: string | null
+  /** What was kept of its standard output. */
+  readonly stdout: T
+  /** What was kept of its standard error. */
+  readonly stderr: T
+  /** Whether it was ended by its `timeout`. */
+  readonly timedOut: boolean
+  /** Whether its `signal` was aborted; the reason is the `cause`. */
+  readonly aborted: boolean
+  /**
+   * The name of the error of the system that kept it from running, e.g. `'ENOENT'`, `'EACCES'`, `'E2BIG'`; `null` when it
+   * ran. The `cause` is then as `node:child_process` has it: `code`, `errno`, `syscall`, `path`, `spawnargs`. Where the
+   * message says that the keeper could not be started, it is the keeper's.
+   */
+  readonly errno: string | null
+  /** What the system was asked for, e.g. `'spawn ruff'`, `'chdir /tmp/x'`; `null` when it ran. */
+  readonly syscall: string | null
+  /** `null` when it never ran. */
+  readonly pid: number | null
+  /** Milliseconds from its start to the end of all it has started. */
+  readonly durationMs: number
+}
+
+/** The rest of what a {@link ManagedProcess} has as an emitter of events; with the types of Node. */
+export interface ManagedProcess extends Pick<NodeJS.ReadableStream, Extract<keyof NodeJS.ReadableStream, EmitterMethod>> {
+  /** It runs: it has a `pid`. */
+  on(event: 'spawn', listener: () => void): this
+  /**
+   * It never ran; not told when it was ended before it began, unless by its `signal`. As with every emitter, an error
+   * that nobody listens for is thrown; not so when `result` was asked for.
+   */
+  on(event: 'error', listener: (error: ProcessError) => void): this
+  /**
+   * `'exit'`: it and all it has started have ended, with its code or the name of a signal. `'close'`, always last: its
+   * outputs have been read too.
+   */
+  on(event: 'exit' | 'close', listener: (exitCode: number | null, signalCode: string | null) => void): this
+  /** Any other event of an emitter. */
+  on(event: string | symbol, listener: (...values: any[]) => void): this
+  /** As `on`, for one time. */
+  once(event: 'spawn', listener: () => void): this
+  once(event: 'error', listener: (error: ProcessError) => void): this
+  once(event: 'exit' | 'close', listener: (exitCode: number | null, signalCode: string | null) => void): this
+  once(event: string | symbol, listener: (...values: any[]) => void): this
+  /** Takes a listener away. */
+  off(event: string | symbol, listener: (...values: any[]) => void): this
+  /** As `off`. */
+  removeListener(event: string | symbol, listener: (...values: any[]) => void): this
+}
+
+/** Methods of an emitter that {@link ManagedProcess} takes over from the types of Node as they are. */
+type EmitterMethod =
+  | 'addListener' | 'removeAllListeners' | 'setMaxListeners' | 'getMaxListeners' | 'listeners' | 'rawListeners' | 'emit'
+  | 'listenerCount' | 'prependListener' | 'prependOnceListener' | 'eventNames'
+
+/**
+ * A process that runs, an emitter of events with streams as `node:child_process` has them.
+ *
+ * Outputs have real back-pressure: of each at most 256 KiB beyond what the stream holds are on their way, then the
+ * command waits for its reader; destroy a stream that is not wanted, or give it `'ignore'`. Of its input 64 MiB may wait
+ * unread. While a process runs the event loop is held, unless `unref()` was called.
+ *
+ * @example
+ * await using server = manager.spawn('node', ['server.js'], { stdin: 'ignore', stderr: 'inherit' })
+ * for await (const line of server.lines()) if (line.includes('listening')) break
+ */
+export class ManagedProcess {
+  /** Comes from `spawn`. */
+  private constructor()
+  /** The command and its arguments, in one line. */
+  get command(): string
+  /** `null` until `'spawn'`. */
+  get pid(): number | null
+  /** `null` until `'exit'`, and when a signal ended it. */
+  get exitCode(): number | null
+  /** The name of the signal that ended it. */
+  get signalCode(): string | null
+  /** Whether `kill()` or `end()` was called while it ran. */
+  get killed(): boolean
+  /** What it reads; `null` unless it is piped. What it no longer reads fails with `EPIPE`. */
+  get stdin(): NodeJS.WritableStream | null
+  /** What it prints; `null` unless it is piped. */
+  get stdout(): NodeJS.ReadableStream | null
+  /** What it prints as errors; `null` unless it is piped. */
+  get stderr(): NodeJS.ReadableStream | null
+  /**
+   * How it ended, without outputs; settles before `'exit'`.
+   *
+   * @throws {ProcessError} rejects with `ERR_PLIMSOLL_COMMAND`, unless `reject` is `false`; no unhandled rejection comes of it
+   */
+  get result(): Promise<ExecResult>
+  /**
+   * Sends a signal to the command, or with `tree` to all it has started too. What waits for its turn to start does not
+   * start.
+   *
+   * @param signal a name or number; 0 asks whether there is anybody to send one to. @default 'SIGTERM'
+   * @returns `false` when it has ended
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` for what is no signal
+   */
+  kill(signal?: string | number, options?: { tree?: boolean }): boolean
+  /**
+   * Ends it and all it has started: `killSignal`, the grace, SIGKILL. Said again, a shorter grace counts.
+   *
+   * @param options `graceMs`: another grace than that of its options; 0 is SIGKILL at once
+   * @returns resolves when nothing of it is left
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT`
+   */
+  end(options?: { graceMs?: number }): Promise<void>
+  /**
+   * The lines it prints, as UTF-8, without `\n` or `\r\n`.
+   *
+   * @param from @default 'stdout'
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` for an output that is not piped; while iterating `ERR_PLIMSOLL_OVERFLOW`
+   *   for a line of more than 16,777,216 characters
+   * @example
+   * for await (const line of child.lines()) console.log(line)
+   */
+  lines(from?: 'stdout' | 'stderr'): AsyncGenerator<string, void, undefined>
+  /** Holds the event loop open while it runs, as it does from the start. */
+  ref(): this
+  /** Lets the event loop end; the process is ended with this one then. */
+  unref(): this
+  /** As `end()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** How a pool and its workers tell messages apart; each in UTF-8. */
+export type PoolProtocol = 'jsonl' | 'line' | 'content-length'
+
+/** A message of JSON-RPC 2.0 (<https://www.jsonrpc.org/specification>) without what the pool adds: `jsonrpc` and `id`. */
+export interface RpcMessage {
+  /** What is asked, e.g. `'textDocument/hover'`; not empty. */
+  method: string
+  /** By name, or in an array by position. @default none */
+  params?: object
+}
+
+/** Options of {@link ProcessPool}. All but `command` may be left out or be `undefined`. Times are milliseconds up to 2^31 - 1. */
+export interface ProcessPoolOptions {
+  /** The program of the workers: a path, or a name that is looked up in `PATH`. */
+  command: string
+  /** Its arguments. @default none */
+  args?: readonly string[]
+  /** As for {@link CommandOptions.env}. @default none */
+  env?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** As for {@link CommandOptions.extendEnv}. @default true */
+  extendEnv?: boolean
+  /** The working directory of the workers. @default that of this process */
+  cwd?: string | URL
+  /** The first signal to a worker that must end. @default 'SIGTERM' */
+  killSignal?: string | number
+  /** Milliseconds between that and SIGKILL. @default 5000 */
+  graceMs?: number
+  /** Workers kept even if nobody asks; they are started with the pool. At most 256. @default 0 */
+  min?: number
+  /** Most workers at once, those that start or end included; 1 to 256. @default 4 */
+  max?: number
+  /** A worker beyond `min` ends after so many milliseconds without a request. @default 300_000 */
+  idleTimeoutMs?: number
+  /** A worker is replaced after so many requests, 1 to 1,000,000,000. @default undefined (never) */
+  maxRequests?: number
+  /**
+   * A worker whose tree of processes has more megabytes (2^20 bytes) of resident memory is replaced once it is idle. Read at
+   * most once a second, while it works; memory that processes share counts in each.
+   *
+   * @default undefined (never)
+   */
+  maxRssMb?: number
+  /** A worker is replaced after so many milliseconds. @default undefined (never) */
+  maxAgeMs?: number
+  /**
+   * - `'line'`: a line each way, in turn; payload and answer are strings.
+   * - `'jsonl'`: a line of JSON each way, in turn; payload and answer are any JSON values.
+   * - `'content-length'`: JSON-RPC 2.0 behind `Content-Length` headers, as language servers and many MCP servers speak it;
+   *   the payload is an {@link RpcMessage}, the answer is the result.
+   *
+   * A worker that prints anything else to its standard output is replaced, its requests fail.
+   *
+   * @default 'jsonl'
+   */
+  protocol?: PoolProtocol
+  /**
+   * Asked of a worker before any request; it is ready when it has answered within `timeoutMs` (30,000). With JSON-RPC,
+   * an error is no answer, and `notification` is sent after it, such as `initialized`.
+   *
+   * @default undefined (a worker is ready as soon as it runs)
+   */
+  startupProbe?: { payload: unknown; timeoutMs?: number; notification?: RpcMessage }
+  /**
+   * Asked of a worker that has been idle for `intervalMs` (30,000); one that does not answer within `timeoutMs` (5000) is
+   * replaced. With JSON-RPC an error is an answer too.
+   *
+   * @default undefined (nothing is asked)
+   */
+  healthCheck?: { payload: unknown; intervalMs?: number; timeoutMs?: number }
+  /** Requests that may wait for a worker, 1 to 1,000,000; one more is refused. @default 1000 */
+  maxQueue?: number
+  /** Bytes of all requests that wait, at most 2^32; what is more is refused. @default 67_108_864 */
+  maxQueueBytes?: number
+  /** Requests in flight on one worker, 1 to 1024; more than 1 needs `'content-length'`, whose answers name their requests. @default 1 */
+  maxInFlight?: number
+  /** Bytes of one message, either way, at most 33,554,432. @default 16_777_216 */
+  maxMessageBytes?: number
+  /**
+   * Hears of notifications of the workers (`'content-length'` alone), as they came, and of their requests, which the pool
+   * has answered with "method not found" (-32601). At most 1000, of 8 MiB, wait until the event loop is free, more are
+   * dropped and counted. What it throws is an uncaught exception.
+   *
+   * @default undefined (nobody hears them)
+   */
+  onNotification?: (message: any) => void
+}
+
+/** Times in milliseconds, to about 1 %; an hour is the longest. */
+export interface PoolLatency {
+  /** How many there were. */
+  count: number
+  /** The mean; 0 when there were none, as all below. */
+  mean: number
+  /** The median. */
+  p50: number
+  /** Nine of ten took no longer. */
+  p90: number
+  /** 99 of a hundred took no longer. */
+  p99: number
+  /** The longest. */
+  max: number
+}
+
+/** What a {@link ProcessPool} has done, and what it does now. */
+export interface PoolStats {
+  /** Workers now: ordered or not ready yet; with nothing to do; with a request; to be replaced after it; on their way out. */
+  workers: { starting: number; idle: number; busy: number; draining: number; ending: number }
+  /** The most at once. */
+  mostWorkers: number
+  /** Requests that wait for a worker. */
+  waiting: number
+  /** Their bytes. */
+  waitingBytes: number
+  /** The most that waited at once. */
+  mostWaiting: number
+  /** Requests that workers have. */
+  inFlight: number
+  /** The most at once. */
+  mostInFlight: number
+  /** Requests that were answered, by an error of JSON-RPC too. */
+  answered: number
+  /** Requests whose worker died, broke the protocol or could not be started. */
+  failed: number
+  /** Requests whose `timeoutMs` had passed. */
+  timedOut: number
+  /** Requests that were given up by their signal. */
+  cancelled: number
+  /** Requests that were not taken: the queue was full, or they could not be sent. */
+  refused: number
+  /** Requests that `close()` ended. */
+  closed: number
+  /** Requests given to another worker because the first had not taken them. */
+  passedOn: number
+  /** Workers started. */
+  started: number
+  /** Those of them that replaced one that had failed. */
+  restarted: number
+  /** Workers that ended before they were ready. */
+  failedStarts: number
+  /** Workers that ended by themselves after that. */
+  crashes: number
+  /** Workers that printed what is no message, or was not asked for. */
+  protocolErrors: number
+  /** Workers that did not answer a health check. */
+  failedChecks: number
+  /** Workers that were replaced though they had not failed, by why. */
+  recycled: {
+    /** `idleTimeoutMs`. */
+    idle: number
+    /** `maxRequests`. */
+    requests: number
+    /** `maxAgeMs`. */
+    age: number
+    /** `maxRssMb`. */
+    memory: number
+    /** A request was given up, and its answer would have been taken for another's. */
+    unsynchronised: number
+    /** They left too many given-up requests unanswered. */
+    unresponsive: number
+    /** They closed their standard input. */
+    inputClosed: number
+  }
+  /** Answers to requests that were given up. */
+  lateAnswers: number
+  /** Notifications and requests of workers. */
+  notifications: number
+  /** Those nobody took in time. */
+  notificationsDropped: number
+  /** Times the memory of a worker could not be read. */
+  unreadMemory: number
+  /** From the asking until a worker had it, of requests that were answered. */
+  wait: PoolLatency
+  /** From then to the answer. */
+  service: PoolLatency
+  /** Faults of Plimsoll itself that were caught. */
+  panics: number
+}
+
+/**
+ * Workers that are kept alive and asked again and again; made by {@link ResourceLifecycleManager.createProcessPool}. The
+ * event loop is held while a request waits, and not otherwise.
+ *
+ * @example
+ * const pool = manager.createProcessPool({ command: 'node', args: ['worker.js'], max: 8, maxRequests: 500 })
+ * const answer = await pool.request({ file: 'src/index.ts' }, { timeoutMs: 10_000 })
+ * await pool.close()
+ */
+export class ProcessPool {
+  /** Comes from `createProcessPool`. */
+  private constructor()
+  /** The command of its workers, in one line. */
+  get command(): string
+  /** Whether `close()` was called. */
+  get closed(): boolean
+  /**
+   * Asks a worker.
+   *
+   * @param payload by the pool's {@link ProcessPoolOptions.protocol}
+   * @param options `timeoutMs` until the answer, the wait for a worker included (never, unless given); `signal` gives the
+   *   request up
+   * @returns the answer, by the pool's protocol
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` for a payload that cannot be sent, `ERR_PLIMSOLL_OVERFLOW`
+   *   when the queue is full, `ERR_PLIMSOLL_TIMEOUT` when no answer came in time, `ERR_PLIMSOLL_WORKER` when its worker died
+   *   (with the end of its standard error) or none could be started, `ERR_PLIMSOLL_PROTOCOL` when what it printed is no
+   *   answer, `ERR_PLIMSOLL_CLOSED` after `close()`, `ERR_PLIMSOLL_INTERNAL` for a fault of ours; and with the reason of the
+   *   signal
+   * @throws {RemoteError} rejects with `ERR_PLIMSOLL_REMOTE`: the worker answered with an error of JSON-RPC
+   * @throws {PlimsollConfigError} rejects with `ERR_PLIMSOLL_CONFIG` for wrong options
+   * @example
+   * const hover = await pool.request({ method: 'textDocument/hover', params }, { timeoutMs: 5000, signal })
+   */
+  request<T = any>(payload: unknown, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<T>
+  /** Its counters: workers, what waits, what became of requests; after the end of `close()` those of the end. */
+  stats(): PoolStats
+  /**
+   * Takes no more, rejects what waits with `ERR_PLIMSOLL_CLOSED`, and ends the workers; those that are at a request have the
+   * grace to answer it. A second call gives the same promise.
+   *
+   * @param options `graceMs`: another grace than that of the pool
+   * @returns resolves when no worker is left
+   * @throws {PlimsollConfigError} rejects with `ERR_PLIMSOLL_CONFIG`
+   */
+  close(options?: { graceMs?: number }): Promise<void>
+  /** As `close()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** An error that a worker of a {@link ProcessPool} answered with; its `message` is the worker's. */
+export class RemoteError extends PlimsollError {
+  /**
+   * @param message the worker's own
+   * @param answer `remoteCode` and `data` of the error
+   */
+  constructor(message: string, answer: { remoteCode: number; data?: unknown })
+  /** The `code` of JSON-RPC 2.0, 5.1, e.g. -32601 for a method that is not there. */
+  readonly remoteCode: number
+  /** What the worker added. */
+  readonly data: unknown
+}
+
+/** Options of {@link ResourceLifecycleManager}. Every one may be left out or be `undefined`. */
+export interface ResourceLifecycleConfig {
+  /** Listeners above which `checkForLeaks()` warns, 0 to 1,000,000. @default 50 */
+  maxListeners?: number
+  /** Processes above which `checkForLeaks()` warns, 0 to 1,000,000. @default 20 */
+  maxProcesses?: number
+  /** Temporary files and directories above which `checkForLeaks()` warns, 0 to 1,000,000. @default 100 */
+  maxTempFiles?: number
+  /**
+   * Milliseconds one release may take, 1 to 2^31 - 1. One that takes longer is given up, named and counted, and the next
+   * one begins. Four fifths of it are the grace of processes of `spawn` and `trackProcess` and of the manager's commands;
+   * commands of a scope's `exec` have their own `graceMs`.
+   *
+   * @default 5000
+   */
+  releaseTimeoutMs?: number
+  /** Milliseconds, 0 to 2^31 - 1, after which whatever is held is a suspect of `leakReport()`. @default 300_000 */
+  suspectAgeMs?: number
+  /** Samples over which growth is sustained, 3 to 60; see {@link LeakTrend}. @default 10 */
+  growthSamples?: number
+  /**
+   * Options of the pool {@link ResourceLifecycleManager.execCodex} asks, where they are not its defaults: `command: 'codex'`,
+   * `protocol: 'jsonl'`, and those of {@link ProcessPoolOptions}. Wrong ones are told by `execCodex()`.
+   *
+   * @default undefined (those defaults)
+   * @example
+   * new ResourceLifecycleManager({ codex: { command: 'node', args: ['codex-worker.js'], max: 2 } })
+   */
+  codex?: Partial<ProcessPoolOptions>
+  /** Where warnings go. @default undefined (standard error, one JSON object a line) */
+  logger?: LogSink
+  /**
+   * Told of releases that failed where nobody could be: the function of `withScope` had thrown, or the scope had been
+   * collected. What it throws is logged.
+   *
+   * @default undefined (logged alone)
+   */
+  onError?: (error: PlimsollError) => void
+}
+
+/** What listeners can be subscribed to: an EventEmitter and its likes, or an EventTarget such as an AbortSignal. */
+export type ListenerSource =
+  | { on(event: any, handler: any): unknown; off(event: any, handler: any): unknown }
+  | { on(event: any, handler: any): unknown; removeListener(event: any, handler: any): unknown }
+  | { addEventListener(event: any, handler: any, options?: any): unknown; removeEventListener(event: any, handler: any, options?: any): unknown }
+  | AbortSignal
+
+/** A handler as its emitter takes it; an object with `handleEvent()` for an EventTarget alone. */
+export type ListenerHandler = ((...args: any[]) => unknown) | { handleEvent(event: any): unknown }
+
+/** Options of temporary files and directories. */
+export interface TempFileOptions {
+  /** Where it is created; relative to the working directory. @default the system's directory for temporary files */
+  directory?: string
+}
+
+/** Options of scopes. */
+export interface ScopeOptions {
+  /** What messages and reports call it; the first 4096 characters count. @default none */
+  name?: string
+}
+
+/** What one kind of resource has come to; see {@link LeakReport}. */
+export interface LeakTrend {
+  /** Samples looked at, the latest ones; at most `growthSamples`. */
+  samples: number
+  /** Milliseconds from the first of them to the last. */
+  overMs: number
+  /** The count in the first of them. */
+  first: number
+  /** The count in the last of them. */
+  last: number
+  /** Growth from the first to the last, in a minute. */
+  perMinute: number
+  /**
+   * Whether growth is sustained: over `growthSamples` samples the count never fell, rose in at least three quarters of the
+   * steps, and is now higher by at least the number of steps. Asked of all samples and of every 8th, 64th, 512th and
+   * 4096th, each then being the least of those it stands for, so that slow growth under waves is found too.
+   */
+  alarm: boolean
+}
+
+/** Things of one origin that may be leaks. */
+export interface LeakSuspect {
+  /** `'release'`: what was given to `defer()` or `use()`. `'handle'`: what was given to `trackHandle()`. */
+  kind: 'listener' | 'process' | 'temp file' | 'stream' | 'timer' | 'release' | 'scope' | 'handle'
+  /**
+   * `'collected'`: nobody held it any more while it was open. `'growth'`: there are more and more of its kind.
+   * `'limit'`: there are too many of its kind. `'age'`: it is older than `suspectAgeMs`.
+   */
+  reason: 'collected' | 'growth' | 'limit' | 'age'
+  /** The event and the class of its emitter, the command, the purpose, or what a scope holds. */
+  what: string
+  /** How many there are of the same kind, reason, purpose, origin and scope. */
+  count: number
+  /** Milliseconds since the oldest of them was registered. */
+  ageMs: number
+  /**
+   * Where it was registered: up to 4 frames of the stack, the innermost first. `null` where none was taken: it is for the
+   * first 200 registrations in each second, and then for one in 64.
+   */
+  origin: string[] | null
+  /** The name of its scope. */
+  scope: string | null
+}
+
+/** What the core counts for {@link ResourceLifecycleManager}, of this whole process and since it began. */
+export interface LifecycleStatus {
+  /** Scopes open now that hold something of the core, and scopes refused as too many were. */
+  groups: number
+  groupsRefused: number
+  commands: {
+    /** Running now, and waiting for one of these to end. */
+    running: number
+    waiting: number
+    /** The most that ran at once, and how many may: 1024, fewer where few files may be open. */
+    mostRunning: number
+    limit: number
+    /** Executed, and ended in whichever way. */
+    started: number
+    ended: number
+    /** Those whose keeper could not be started or was killed. */
+    lost: number
+    /** Ended before they ran, refused as too many waited, and those the system would not run. */
+    cancelled: number
+    refused: number
+    notRun: number
+    timeouts: number
+    /** Keepers that were started again later for want of files, processes or memory. */
+    launchRetries: number
+    /** Bytes beyond `maxBuffer`. */
+    droppedOutputBytes: number
+  }
+  /** Processes of others that are tracked and run. */
+  tracked: number
+  /** The keeper that looks after tracked processes should this process die: `'running'`, or why not; `null`: none was needed. */
+  watch: string | null
+  tempFiles: {
+    registered: number
+    most: number
+    created: number
+    tracked: number
+    removed: number
+    alreadyGone: number
+    /** Attempts to remove one that failed. */
+    failures: number
+    refused: number
+    /** Without a record in the ledger, as there is none. */
+    unrecorded: number
+  }
+  ledger: {
+    /** What is in it now, the most there was, and what was written and struck out. */
+    records: number
+    most: number
+    written: number
+    struck: number
+    writeFailures: number
+    refused: number
+    unrecorded: number
+    /** Why there is none, told once as a process warning `PLIMSOLL_NO_LEDGER` too; `null` where there is one. */
+    unavailable: string | null
+  }
+  /** Work that may block: pieces refused as too many waited, and faults that were caught. */
+  work: { refused: number; faults: number }
+}
+
+/** What {@link ResourceLifecycleManager.leakReport} answers. */
+export interface LeakReport {
+  /** Whether anything grows; see {@link LeakTrend}. */
+  alarm: boolean
+  /** As `checkForLeaks()`. */
+  warnings: string[]
+  /** What is held now. */
+  counts: { listeners: number; processes: number; tempFiles: number; streams: number; timers: number; scopes: number; handles: number }
+  /** The limits in force. */
+  limits: { listeners: number; processes: number; tempFiles: number }
+  /**
+   * By kind. Samples are taken by `leakReport()` and `checkForLeaks()`, and by whatever is registered once a second has
+   * passed since the last one.
+   */
+  trends: Record<'listeners' | 'processes' | 'tempFiles' | 'streams' | 'timers' | 'scopes', LeakTrend>
+  /** The most numerous first, then the oldest; at most 100. */
+  suspects: LeakSuspect[]
+  /** Whether all there is was looked at; `false`: the 10,000 that were are processes, files, scopes and what they hold, then listeners. */
+  complete: boolean
+  /** Suspects beyond those. */
+  omittedSuspects: number
+  /** Listeners that are not counted any more because more than 100,000 are registered. */
+  forgottenListeners: number
+  /** Listeners that were collected together with their emitter. */
+  collectedListeners: number
+  /** Handles that are not watched because 10,000 are. */
+  unwatchedHandles: number
+}
+
+/**
+ * Ends what was begun: processes, temporary files, listeners, streams and timers, when their scope ends, when the manager
+ * is cleaned up, and processes and files also when this process dies, however it dies.
+ *
+ * Making a manager starts nothing, and a scope costs nothing natively until a process or temporary file is in it.
+ *
+ * @example
+ * const manager = new ResourceLifecycleManager()
+ * const report = await manager.withScope(async (scope) => {
+ *   const file = await scope.createTempFile('report', 'what the linter found')
+ *   scope.on(emitter, 'data', onData)
+ *   await scope.exec('ruff', ['check', '--output-file', file])
+ *   return readFile(file, 'utf8')
+ * })
+ */
+export class ResourceLifecycleManager implements AsyncDisposable {
+  /** @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG` names the option */
+  constructor(config?: ResourceLifecycleConfig)
+
+  /**
+   * Runs a function with a scope that ends when the function returns or throws.
+   *
+   * When the function throws, its error is thrown, the same and unchanged. What then fails in the release goes to
+   * `onError`, to the log and to {@link ResourceLifecycleManager.lastCleanupFailures}.
+   *
+   * @param fn may be synchronous
+   * @returns what `fn` gave, once everything is released
+   * @throws {ScopeCleanupError} rejects with `ERR_PLIMSOLL_CLEANUP` when `fn` succeeded and a release failed
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT`
+   */
+  withScope<T>(fn: (scope: ResourceScope) => T | PromiseLike<T>, options?: ScopeOptions): Promise<T>
+
+  /**
+   * A scope for `await using`, or to be ended by `cleanup()`. One that is dropped is ended when it is collected, counted
+   * and named, provided that nothing it holds refers to it.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`
+   * @example
+   * await using scope = manager.scope({ name: 'indexing' })
+   */
+  scope(options?: ScopeOptions): ResourceScope
+
+  /**
+   * Registers a listener that the caller has subscribed. Neither emitter nor handler is kept alive. One that is removed
+   * from the emitter without telling, or was subscribed once and has run, is not counted any more; with more than some
+   * 2000 listeners it takes several readings until that is noticed for all.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`
+   */
+  trackListener(emitter: ListenerSource, event: string | symbol, handler: ListenerHandler): void
+
+  /**
+   * Unsubscribes a handler from its emitter, registered or not, and forgets it.
+   *
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`, and whatever the emitter throws
+   */
+  removeListener(emitter: ListenerSource, event: string | symbol, handler: ListenerHandler): void
+
+  /**
+   * Watches a stream, a socket or a FileHandle without keeping it alive: one that is collected before it emitted `close` is
+   * logged, and named by `leakReport()`. It is not closed: its number may be another file's by then. At most 10,000 are
+   * watched at once.
+   *
+   * @param purpose what the report calls it
+   * @returns the handle
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`
+   */
+  trackHandle<H extends { once(event: any, handler: any): unknown }>(handle: H, purpose: string): H
+
+  /**
+   * Runs a command to its end, which comes at the latest with `cleanup()`. At most 1024 run at once, fewer where the process
+   * may not open eight files for each; others wait in line.
+   *
+   * @param command a path, or a name that is looked up in `PATH`
+   * @param args its arguments, as they are: no shell sees them. @default none
+   * @returns its output, without the final newline
+   * @throws {ProcessError} rejects with `ERR_PLIMSOLL_COMMAND`, message `Command failed: <command> <args>` and its standard error
+   * @throws {PlimsollConfigError} rejects with `ERR_PLIMSOLL_CONFIG`; it names the option
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` for a wrong command or argument, or more than 64 MiB of
+   *   them, `ERR_PLIMSOLL_OVERFLOW` when 16,384 commands wait already, `ERR_PLIMSOLL_NATIVE` when the addon cannot be loaded,
+   *   `ERR_PLIMSOLL_INTERNAL` when no thread could be started
+   * @example
+   * const { stdout } = await manager.exec('git', ['rev-parse', 'HEAD'])
+   */
+  exec(command: string, args: readonly string[] | undefined, options: ExecOptions & { encoding: 'buffer' }): Promise<ExecResult<Uint8Array>>
+  /** The same, with text. */
+  exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>
+
+  /**
+   * Starts a process, which ends at the latest with `cleanup()`. What keeps it from running is its `'error'` event.
+   *
+   * @param command as for `exec`
+   * @param args as for `exec`
+   * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG` names the option
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT`, `ERR_PLIMSOLL_OVERFLOW`, `ERR_PLIMSOLL_NATIVE`, `ERR_PLIMSOLL_INTERNAL`,
+   *   as `exec`
+   * @example
+   * const watch = manager.spawn('npm', ['run', 'watch'], { stdio: 'inherit' })
+   * await once(bus, 'done')
+   * await watch.end({ graceMs: 1000 })
+   */
+  spawn(command: string, args?: readonly string[], options?: SpawnOptions): ManagedProcess
+
+  /**
+   * Keeps workers alive and asks them again and again, until it is closed or the manager is cleaned up.
+   *
+   * @throws {PlimsollConfigError} `ERR_PLIMSOLL_CONFIG` names the option
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` without a `command`, for `min` above `max`, or for `maxInFlight` above 1
+   *   without `'content-length'`; `ERR_PLIMSOLL_CONFIG` for what the core refuses; `ERR_PLIMSOLL_OVERFLOW`,
+   *   `ERR_PLIMSOLL_NATIVE`, `ERR_PLIMSOLL_INTERNAL`
+   * @example
+   * const pool = manager.createProcessPool({ command: 'pyright-langserver', args: ['--stdio'], protocol: 'content-length' })
+   */
+  createProcessPool(options: ProcessPoolOptions): ProcessPool
+
+  /**
+   * Asks a worker of the manager's pool of Codex processes, made with the first request; see
+   * {@link ResourceLifecycleConfig.codex}. The worker reads `{ "args": args }`, by default as a line of JSON, and answers
+   * with a line of JSON.
+   *
+   * @param args strings without NUL
+   * @param options as for {@link ProcessPool.request}
+   * @returns what the worker answered
+   * @throws {PlimsollConfigError} rejects with `ERR_PLIMSOLL_CONFIG` for a wrong option of `codex`
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT` for wrong `args`, else as {@link ProcessPool.request} and
+   *   {@link ResourceLifecycleManager.createProcessPool}
+   * @example
+   * const answer = await manager.execCodex(['exec', '--json', 'fix the build'], { timeoutMs: 600_000 })
+   */
+  execCodex(args: readonly string[], options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<any>
+
+  /**
+   * Creates a temporary file (0600, and no other's), which is deleted at the latest with `cleanup()` or after the death of
+   * this process.
+   *
+   * @param prefix the name begins with it and `-`; 1 to 100 bytes without `/`, `\`, `..` and NUL
+   * @param purpose what reports call it; the first 512 bytes count
+   * @returns its path, absolute
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT`, `ERR_PLIMSOLL_OPEN` when it cannot be created,
+   *   `ERR_PLIMSOLL_WRITE` when the ledger cannot be written, `ERR_PLIMSOLL_OVERFLOW` when 16,384 are held already,
+   *   `ERR_PLIMSOLL_CLOSED` when `cleanup()` came meanwhile, `ERR_PLIMSOLL_NATIVE`
+   * @example
+   * const file = await manager.createTempFile('report', 'what the linter found') // e.g. /tmp/report-4711-29f29fc12e1c3bd6
+   */
+  createTempFile(prefix: string, purpose: string, options?: TempFileOptions): Promise<string>
+
+  /** The same for a directory (0700), which is deleted with everything in it. @throws as `createTempFile` */
+  createTempDirectory(prefix: string, purpose: string, options?: TempFileOptions): Promise<string>
+
+  /**
+   * Deletes a temporary file or directory. One that is gone already is no error.
+   *
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT`; `ERR_PLIMSOLL_WRITE` when it cannot be deleted
+   */
+  deleteTempFile(path: string): Promise<void>
+
+  /**
+   * Deletes temporary files and directories of this process that are older than `maxAge`.
+   *
+   * @param maxAge milliseconds; 0 means all. @default 3_600_000
+   * @returns how many were deleted
+   * @throws {PlimsollError} rejects with `ERR_PLIMSOLL_ARGUMENT`
+   */
+  cleanupOldTempFiles(maxAge?: number): Promise<number>
+
+  /** What this manager and its scopes hold. */
+  getStatistics(): { listeners: number; processes: number; tempFiles: number }
+
+  /**
+   * Whether there are more listeners, processes or temporary files than `maxListeners`, `maxProcesses` and `maxTempFiles`;
+   * one warning for each kind.
+   *
+   * @example
+   * const { hasLeaks, warnings } = manager.checkForLeaks()
+   */
+  checkForLeaks(): { hasLeaks: boolean; warnings: string[] }
+
+  /**
+   * The counters of the core, of this whole process: commands, temporary files, the ledger.
+   *
+   * @example
+   * const { ledger } = manager.status()
+   * if (ledger.unavailable !== null) console.error(ledger.unavailable)
+   * @throws {PlimsollError} `ERR_PLIMSOLL_NATIVE`, `ERR_PLIMSOLL_PLATFORM`
+   */
+  status(): LifecycleStatus
+  /**
+   * What looks like a leak, and where it comes from. It may be sent as JSON.
+   *
+   * @example
+   * const { alarm, suspects } = manager.leakReport()
+   * if (alarm) console.error(suspects[0].what, suspects[0].origin)
+   */
+  leakReport(): LeakReport
+
+  /** How many scopes hold something, and, since the manager was made, what became of those that did. */
+  get scopes(): {
+    /** Now. */
+    open: number
+    /** Since the manager was made. */
+    opened: number
+    /** By whatever means. */
+    ended: number
+    /** Ended because they were collected. */
+    collected: number
+    /** Releases that failed. */
+    failures: number
+    /** Those among them that took too long. */
+    releaseTimeouts: number
+    /** Errors of streams that were being destroyed; they are no failures. */
+    streamErrors: number
+  }
+
+  /** What went wrong in the latest release of a scope or manager that failed; at most 100 errors. */
+  get lastCleanupFailures(): readonly unknown[]
+
+  /**
+   * Ends every scope that holds something, removes every listener, closes every pool, ends every process and deletes every
+   * temporary file. The manager may be used on, during and after it; what is begun meanwhile is not ended by it.
+   *
+   * @throws {ScopeCleanupError} rejects with `ERR_PLIMSOLL_CLEANUP` when everything was tried and some of it failed
+   */
+  cleanup(): Promise<void>
+  /** As `cleanup()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * What one piece of work holds. When it ends, all of it is released in reverse order of acquisition, one after the other,
+ * each in bounded time, whatever fails on the way. It holds at most 100,000 things at once.
+ *
+ * Comes from {@link ResourceLifecycleManager.withScope} and `scope()`. Every method but `cleanup()` throws, or rejects with,
+ * `ERR_PLIMSOLL_CLOSED` once the scope is ending, `ERR_PLIMSOLL_ARGUMENT` for a wrong argument, and `ERR_PLIMSOLL_OVERFLOW`
+ * when it holds too much.
+ */
+export class ResourceScope implements AsyncDisposable {
+  /** Comes from {@link ResourceLifecycleManager.withScope} and `scope()`. */
+  private constructor()
+  /** What it was named. */
+  readonly name: string | null
+  /** Whether it has ended, or is ending. */
+  get ended(): boolean
+  /** Aborted (`AbortError`) when the scope ends, before anything is released; with it those of all scopes in it. */
+  get signal(): AbortSignal
+
+  /** Subscribes a handler until the scope ends. One that is unsubscribed earlier is forgotten. */
+  on(emitter: ListenerSource, event: string | symbol, handler: ListenerHandler): this
+  /** The same for one event. */
+  once(emitter: ListenerSource, event: string | symbol, handler: ListenerHandler): this
+
+  /**
+   * Ends a process that somebody else started, with its descendants, unless it has ended.
+   *
+   * It gets SIGTERM, and SIGKILL after four fifths of `releaseTimeoutMs`. Descendants that were forked twice before are not
+   * found. Its exit status stays Node's. At most 16,384 are tracked at once.
+   *
+   * @param child one that has started
+   * @param command what reports call it, together with `args`
+   * @throws {PlimsollError} `ERR_PLIMSOLL_ARGUMENT` for what is no process, or may not be signalled, `ERR_PLIMSOLL_OVERFLOW`,
+   *   `ERR_PLIMSOLL_WRITE` when the ledger cannot be written, `ERR_PLIMSOLL_NATIVE`
+   */
+  trackProcess(child: { readonly pid?: number | undefined }, command: string, args?: readonly string[]): void
+  /** Deletes a file, or a directory with everything in it, that somebody else created. @param kind @default 'file' */
+  trackTempFile(path: string, purpose: string, kind?: 'file' | 'directory'): void
+  /**
+   * Destroys a stream and waits until it is closed, unless it is. Streams of the web are cancelled or aborted. Errors it
+   * meets in that are counted (`streamErrors`) and go no further.
+   */
+  trackStream<S extends { destroy(): unknown } | { cancel(): unknown } | { abort(): unknown }>(stream: S): S
+  /** Calls a function, and waits for what it gives. */
+  defer(fn: () => unknown): void
+  /**
+   * Disposes of an object: by `Symbol.asyncDispose`, else `Symbol.dispose`, else `close()`. `null` and `undefined` need none.
+   *
+   * @returns the object
+   */
+  use<D extends AsyncDisposable | Disposable | { close(): unknown } | null | undefined>(disposable: D): D
+
+  /** As the global one, cleared when the scope ends. @param delayMs 0 to 2^31 - 1. @default 1 */
+  setTimeout<A extends any[]>(callback: (...args: A) => void, delayMs?: number, ...args: A): NodeJS.Timeout
+  /** As the global one, cleared when the scope ends. @param delayMs 0 to 2^31 - 1. @default 1 */
+  setInterval<A extends any[]>(callback: (...args: A) => void, delayMs?: number, ...args: A): NodeJS.Timeout
+
+  /** As {@link ResourceLifecycleManager.createTempFile}; deleted when the scope ends. */
+  createTempFile(prefix: string, purpose: string, options?: TempFileOptions): Promise<string>
+  /** As {@link ResourceLifecycleManager.createTempDirectory}; deleted when the scope ends. */
+  createTempDirectory(prefix: string, purpose: string, options?: TempFileOptions): Promise<string>
+  /** As {@link ResourceLifecycleManager.exec}; aborted when the scope ends. */
+  exec(command: string, args: readonly string[] | undefined, options: ExecOptions & { encoding: 'buffer' }): Promise<ExecResult<Uint8Array>>
+  /** The same, with text. */
+  exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>
+  /** As {@link ResourceLifecycleManager.spawn}; ended when the scope ends. */
+  spawn(command: string, args?: readonly string[], options?: SpawnOptions): ManagedProcess
+  /** A scope in this one, which ends with it in its turn, or before. */
+  scope(options?: ScopeOptions): ResourceScope
+
+  /**
+   * Ends the scope. A further call gives the same promise.
+   *
+   * @throws {ScopeCleanupError} rejects with `ERR_PLIMSOLL_CLEANUP` when everything was tried and some of it failed
+   */
+  cleanup(): Promise<void>
+  /** As `cleanup()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * {@link ResourceLifecycleManager.withScope} of the manager of the process.
+ *
+ * @throws as that
+ */
+export function withScope<T>(fn: (scope: ResourceScope) => T | PromiseLike<T>, options?: ScopeOptions): Promise<T>
+
+/**
+ * The manager of the process (of each worker thread): made by the first call, with that call's configuration.
+ *
+ * @throws as the constructor of {@link ResourceLifecycleManager}
+ */
+export function getResourceLifecycleManager(config?: ResourceLifecycleConfig): ResourceLifecycleManager
+
+/**
+ * Cleans up the manager of the process; the next {@link getResourceLifecycleManager} makes another. For tests.
+ *
+ * @throws as {@link ResourceLifecycleManager.cleanup}
+ */
+export function resetResourceLifecycleManager(): Promise<void>
+
+/** A scope, or a manager, that has ended without everything in it being released. Its `cause` is the first of `errors`. */
+export class ScopeCleanupError extends PlimsollError {
+  /**
+   * @param what what has ended
+   * @param errors at least one
+   */
+  constructor(what: string, errors: readonly unknown[])
+  /** What went wrong, in the order in which it did. A scope that was nested has a `ScopeCleanupError` of its own here. */
+  readonly errors: readonly unknown[]
+}
+
 /** The stable `code` of every error Plimsoll throws. */
 export type PlimsollErrorCode =
   /** An option has the wrong type or is out of range. */
@@ -1547,22 +2624,34 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_CLOSED'
   /** A file or directory could not be opened or created. */
   | 'ERR_PLIMSOLL_OPEN'
-  /** A file could not be written; what was accepted stays in the ring. */
+  /** A file could not be written or removed: of a log, what was accepted stays in the ring; of the crash ledger, nothing was begun. */
   | 'ERR_PLIMSOLL_WRITE'
-  /** As much waits as may: entries for room in the ring, texts for analysis. */
+  /** As much waits, or is held, as may: entries, texts for analysis, commands, requests to a pool, temporary files, what a scope holds. */
   | 'ERR_PLIMSOLL_OVERFLOW'
   /** What was asked for is not there, or not any more. */
   | 'ERR_PLIMSOLL_ABSENT'
   /** A call was not let in: a lane, the process, a quota or memory is full. */
   | 'ERR_PLIMSOLL_LIMIT'
-  /** A call was ended because its time was over. */
+  /** A call, a request to a pool or a release was given up because its time was over. */
   | 'ERR_PLIMSOLL_TIMEOUT'
   /** A method was called before the one it needs. */
   | 'ERR_PLIMSOLL_STATE'
+  /** A command failed, could not be run, or was ended. */
+  | 'ERR_PLIMSOLL_COMMAND'
+  /** A worker of a pool died before it answered, or none could be started five times in a row. */
+  | 'ERR_PLIMSOLL_WORKER'
+  /** A request to a pool was cancelled. Its promise rejects with the reason of the signal instead. */
+  | 'ERR_PLIMSOLL_CANCELLED'
+  /** A worker of a pool answered in another form than its protocol has. */
+  | 'ERR_PLIMSOLL_PROTOCOL'
+  /** A worker of a pool answered with an error of its own. */
+  | 'ERR_PLIMSOLL_REMOTE'
   /** The file for shared lanes is of another version, or not ours; it was left alone. */
   | 'ERR_PLIMSOLL_UNSUPPORTED_SEGMENT'
   /** The file for shared lanes has no room for another process or lane. */
   | 'ERR_PLIMSOLL_SEGMENT_FULL'
+  /** A scope has ended, but not everything in it could be released. */
+  | 'ERR_PLIMSOLL_CLEANUP'
   /** A collector cannot be reached or is busy; the spans are sent again. Only in {@link TracingStats}. */
   | 'ERR_PLIMSOLL_EXPORT'
   /** A collector refused spans for good; they were dropped. Only in {@link TracingStats}. */
@@ -1571,6 +2660,8 @@ export type PlimsollErrorCode =
   | 'ERR_PLIMSOLL_INTERNAL'
   /** A ring file is of another version, or not ours; it was left alone. */
   | 'ERR_PLIMSOLL_UNSUPPORTED_RING'
+  /** This system has no way to do what was asked, see {@link Capabilities}. */
+  | 'ERR_PLIMSOLL_PLATFORM'
   /** The native addon could not be loaded. */
   | 'ERR_PLIMSOLL_NATIVE'
 
@@ -1620,6 +2711,24 @@ export interface Capabilities {
   node: string
   /** What holds acknowledged entries until they are in the file. */
   ring: 'mmap'
+  /**
+   * What holds for processes on the platform the addon was built for. Linux: everything, given `/proc` and pidfds (Linux
+   * 5.3). macOS: descendants that left the process group of their command are missed, and a number alone names a process.
+   * Windows: commands cannot be started. docs/lifecycle.md has a table.
+   *
+   * @example
+   * if (capabilities().processes.descendants !== 'all') console.warn('daemons that tools start are not ended here')
+   */
+  processes: {
+    /** Whether `exec`, `spawn` and pools work. */
+    commands: boolean
+    /** Which descendants of a command are ended with it: all, those in its process group, or none. */
+    descendants: 'all' | 'group' | 'none'
+    /** Whether commands are ended when this process dies by any signal. */
+    afterOwnerDeath: boolean
+    /** Whether a process that was given the number of another is told from it before it is signalled. */
+    provenIdentity: boolean
+  }
 }
 
 /**

@@ -8,6 +8,7 @@
 // Written one by one so that `import { ... }` sees the names: Node finds them without running the file.
 exports.ErrorAnalysisWorker = undefined
 exports.ResourceBudgetManager = undefined
+exports.ResourceLifecycleManager = undefined
 exports.TelemetryManager = undefined
 exports.DEFAULT_RESOURCE_BUDGET_CONFIG = undefined
 exports.getResourceBudgetManager = undefined
@@ -20,10 +21,20 @@ exports.WorkerCallContext = undefined
 exports.SpanHandle = undefined
 exports.initTracing = undefined
 exports.Tracing = undefined
+exports.ResourceScope = undefined
+exports.withScope = undefined
+exports.getResourceLifecycleManager = undefined
+exports.resetResourceLifecycleManager = undefined
 exports.PlimsollError = undefined
 exports.PlimsollConfigError = undefined
 exports.ResourceLimitError = undefined
+exports.ScopeCleanupError = undefined
 exports.WorkerCallTimeoutError = undefined
+exports.ExecResult = undefined
+exports.ManagedProcess = undefined
+exports.ProcessPool = undefined
+exports.ProcessError = undefined
+exports.RemoteError = undefined
 exports.capabilities = undefined
 
 lazily(() => require('./js/analysis.js'), 'ErrorAnalysisWorker')
@@ -35,11 +46,19 @@ lazily(
   () => require('./js/worker-call.js'),
   'withWorkerCallObservability', 'withWorkerCallObservabilitySync', 'createBatchWorkerCallWrapper', 'withRequestScope',
 )
+lazily(
+  () => require('./js/lifecycle.js'),
+  'ResourceLifecycleManager', 'getResourceLifecycleManager', 'resetResourceLifecycleManager', 'withScope',
+)
+lazily(() => require('./js/lifecycle-scope.js'), 'ResourceScope')
+lazily(() => require('./js/lifecycle-exec.js'), 'ExecResult')
+lazily(() => require('./js/lifecycle-process.js'), 'ManagedProcess')
+lazily(() => require('./js/lifecycle-pool.js'), 'ProcessPool')
 lazily(() => require('./js/span.js'), 'SpanHandle')
 lazily(() => require('./js/tracing.js'), 'initTracing', 'Tracing')
 lazily(
   () => require('./js/errors.js'),
-  'PlimsollError', 'PlimsollConfigError', 'ResourceLimitError', 'WorkerCallTimeoutError',
+  'PlimsollError', 'PlimsollConfigError', 'ProcessError', 'RemoteError', 'ResourceLimitError', 'ScopeCleanupError', 'WorkerCallTimeoutError',
 )
 lazily(() => require('./js/capabilities.js'), 'capabilities')
 

@@ -145,6 +145,27 @@ export interface BindingCollector {
   gzip: boolean
 }
 
+/** A command, complete and validated. */
+export interface BindingCommand {
+  program: string
+  arguments: Array<string>
+  /** `NAME=value`; none: the environment of the process. */
+  environment?: Array<string>
+  directory?: string
+  keepLeftovers: boolean
+  /** `nothing`, `bytes`, `written` or `inherited`. */
+  input: string
+  inputBytes?: Uint8Array
+  /** `dropped`, `kept`, `streamed` or `inherited`. */
+  output: string
+  error: string
+  mostBytes: number
+  timeoutMs?: number
+  endSignal: number
+  graceMs: number
+  group: number
+}
+
 /** How to compact. */
 export interface BindingCompactSettings {
   maxErrorLength: number
@@ -155,11 +176,52 @@ export interface BindingCompactSettings {
   force: boolean
 }
 
+/** How a command ended. */
+export interface BindingEnding {
+  /** `exited`, `signalled`, `notRun`, `cancelled` or `lost`. */
+  outcome: string
+  /** Exit code, signal or the system's error number. */
+  code: number
+  step?: string
+  /** `timeout`, `request` or `deadline`. */
+  endedBy?: string
+  pid: number
+  durationMs: number
+  cpuUs: number
+  maxRssKib: number
+  leftoversEnded: number
+  refused: number
+  stdoutHead: Buffer
+  stdoutTail: Buffer
+  stdoutTotal: number
+  stderrHead: Buffer
+  stderrTail: Buffer
+  stderrTotal: number
+}
+
+/** Asked of a worker that has nothing to do. */
+export interface BindingHealthCheck {
+  text: string
+  intervalMs: number
+  timeoutMs: number
+}
+
 /** A lane's limits. */
 export interface BindingLaneLimit {
   name: string
   limit: number
   ceiling: number
+}
+
+/** What became of a piece of work. */
+export interface BindingLifecycleEvent {
+  token: number
+  /** `done` or `failed`. */
+  kind: string
+  json?: string
+  code?: string
+  message?: string
+  cause?: string
 }
 
 /** A custom pattern, complete and validated but for its expression. */
@@ -184,12 +246,59 @@ export interface BindingPatternProblem {
   start?: number
 }
 
+/** A pool, complete and validated. */
+export interface BindingPool {
+  program: string
+  arguments: Array<string>
+  /** `NAME=value`; none: the environment of the process. */
+  environment?: Array<string>
+  directory?: string
+  endSignal: number
+  min: number
+  max: number
+  idleTimeoutMs: number
+  maxRequests?: number
+  maxRssBytes?: number
+  maxAgeMs?: number
+  /** `line`, `jsonl` or `content-length`. */
+  protocol: string
+  startupProbe?: BindingStartupProbe
+  healthCheck?: BindingHealthCheck
+  maxQueue: number
+  maxQueueBytes: number
+  maxInFlight: number
+  maxMessageBytes: number
+  graceMs: number
+  group: number
+}
+
 /** Reserving memory for calls. */
 export interface BindingPrediction {
   margin: number
   defaultBytes: number
   percentile: number
   minimumSamples: number
+}
+
+/** Why something was refused. */
+export interface BindingProblem {
+  code: string
+  message: string
+}
+
+/** What happened to a command or to a request to a pool. */
+export interface BindingProcessEvent {
+  token: number
+  kind: string
+  pid?: number
+  /** 1 standard output, 2 standard error. */
+  stream?: number
+  bytes?: Buffer
+  count?: number
+  ending?: BindingEnding
+  text?: string
+  code?: string
+  message?: string
 }
 
 /** What a task may use. */
@@ -210,6 +319,20 @@ export interface BindingRawStore {
 export interface BindingSpanFile {
   path: string
   maxBytes?: number
+}
+
+/** Asked of a worker before anything else. */
+export interface BindingStartupProbe {
+  text: string
+  timeoutMs: number
+  notification?: string
+}
+
+/** What a sweep did, or why it did nothing. */
+export interface BindingSwept {
+  code?: string
+  message?: string
+  json?: string
 }
 
 /** Which lines to show. */
@@ -302,6 +425,17 @@ export interface BindingTelemetryStats {
   flushLatencyMs: Array<number>
 }
 
+/** A file or directory to be made. */
+export interface BindingTempRequest {
+  /** `file` or `directory`. */
+  kind: string
+  prefix: string
+  /** None: the temporary directory of the system. */
+  directory?: string
+  purpose: string
+  group: number
+}
+
 /** Whose spans go where. */
 export interface BindingTracing {
   serviceName: string
@@ -315,6 +449,13 @@ export interface BindingTracing {
 export interface BindingTracingProblem {
   code: string
   message: string
+}
+
+/** A process that is tracked, or why not. */
+export interface BindingTracked {
+  id?: number
+  code?: string
+  message?: string
 }
 
 /** A running call and its deadline, as JSON; nothing when it has ended. */
@@ -368,6 +509,9 @@ export declare function budgetProcess(manager: number, call: number, pid: number
 /** The metrics for Prometheus. */
 export declare function budgetPrometheus(manager: number): string
 
+/** Has what is native in a scope end with a call, or no longer; 0, or why not, as for a process. */
+export declare function budgetScope(manager: number, call: number, scope: number, register: boolean): number
+
 /** Changes limits; what is left out stays. Nothing, or why not. */
 export declare function budgetSetLimits(manager: number, lanes?: Array<BindingLaneLimit> | undefined | null, global?: number | undefined | null): string | null
 
@@ -416,6 +560,90 @@ export declare function commandLineStop(task: number): void
 /** Starts reading a log. */
 export declare function commandLineTail(path: string, settings: BindingTailSettings): number
 
+/** Forgets a scope that has ended. */
+export declare function groupClose(group: number): void
+
+/** Ends what is in a scope; 0: everything. `token` hears `{ processes, files, failures }`. */
+export declare function groupEnd(token: number, group: number, graceMs?: number | undefined | null): void
+
+/** Opens the native half of a scope within another, or within 0. Returns its number; 0 when there are too many. */
+export declare function groupOpen(within: number): number
+
+/** Counters, as JSON. */
+export declare function lifecycleCounts(): string
+
+/** Lets what is awaited hold the event loop open, or no longer. Calls are not counted. */
+export declare function lifecycleHold(hold: boolean): void
+
+/** Says who hears what became of work in this environment. Does not hold the event loop. */
+export declare function lifecycleListen(listener: (arg: BindingLifecycleEvent) => void): void
+
+/** Finishes what dead owners left in a state directory, or in the user's own; the listener hears JSON, or why not. */
+export declare function lifecycleSweep(directory: string | undefined | null, done: (arg: BindingSwept) => void): void
+
+/** Nobody wants the answer to a request any more. */
+export declare function poolCancel(pool: number, token: number): void
+
+/** Ends a pool; `poolClosed` is told when no worker is left. */
+export declare function poolClose(pool: number, graceMs: number): void
+
+/** Forgets a pool that was closed. */
+export declare function poolForget(pool: number): void
+
+/** Opens a pool; nothing, or why not. */
+export declare function poolOpen(token: number, settings: BindingPool): BindingProblem | null
+
+/** Asks something of a pool; nothing, or why not. */
+export declare function poolRequest(pool: number, token: number, text: string, timeoutMs?: number | undefined | null): BindingProblem | null
+
+/** Counters of a pool, as JSON. */
+export declare function poolStats(pool: number): string | null
+
+/** What workers said without being asked, the oldest first, at most a hundred. Asked again until there is none. */
+export declare function poolTakeNotifications(pool: number): Array<string>
+
+/** Ends the input of a command once everything written is passed on. */
+export declare function processCloseInput(token: number): void
+
+/** Ends the tree of a command, with this grace or its own. Returns whether there was anything to end. */
+export declare function processEnd(token: number, graceMs?: number | undefined | null): boolean
+
+/** Lets what is awaited hold the event loop open, or no longer. Calls are not counted. */
+export declare function processHold(hold: boolean): void
+
+/** Nobody wants the rest of an output. */
+export declare function processIgnore(token: number, stream: number): void
+
+/** What runs, as JSON: `[{ id, pid, command, group, startedMs, tracked }]`. */
+export declare function processList(): string
+
+/** Says who hears of commands and pools in this environment. Does not hold the event loop. */
+export declare function processListen(listener: (arg: BindingProcessEvent) => void): void
+
+/**
+ * How far processes are followed here: `subreaper`, all descendants; `group`, those in the process group of the
+ * command; `none`, commands cannot be started.
+ */
+export declare function processReach(): string
+
+/** Sends a signal to a command, or to its whole tree. Returns whether it runs or waits to. */
+export declare function processSignal(token: number, signal: number, tree: boolean): boolean
+
+/** Has a command started; nothing, or why not. */
+export declare function processStart(token: number, command: BindingCommand): BindingProblem | null
+
+/** So many bytes of an output (1 standard output, 2 standard error) were taken. */
+export declare function processTaken(token: number, stream: number, bytes: number): void
+
+/** Takes hold of a process that somebody else started. */
+export declare function processTrack(pid: number, command: string, group: number): BindingTracked
+
+/** Lets go of it without ending it. */
+export declare function processUntrack(id: number): void
+
+/** Writes to the input of a command. Returns whether it was taken. */
+export declare function processWrite(token: number, bytes: Uint8Array): boolean
+
 /** What holds acknowledged entries until they are in the file. */
 export declare function ringKind(): string
 
@@ -458,6 +686,21 @@ export declare function telemetryStats(handle: number): BindingTelemetryStats | 
 /** Asks for `room`. `true`: there is room already, and no event comes. */
 export declare function telemetryWantRoom(handle: number): boolean
 
+/** Removes those registered so long ago; `token` hears `{ deleted, failures }`. */
+export declare function tempCleanup(token: number, maxAgeMs: number): void
+
+/** Creates one; `token` hears `{ path }`. */
+export declare function tempCreate(token: number, request: BindingTempRequest): void
+
+/** Removes one. */
+export declare function tempDelete(token: number, path: string): void
+
+/** Those that are registered, as JSON: `[{ path, purpose, createdMs, group, kind }]`. */
+export declare function tempList(): string
+
+/** Registers one that somebody else made or will make; nothing, or why not. */
+export declare function tempTrack(path: string, purpose: string, kind: string, group: number): BindingProblem | null
+
 /**
  * Delivers what was submitted so far, and with `end` takes nothing more; `done` hears whether nothing was left.
  * The event loop lives until then.
@@ -475,6 +718,9 @@ export declare function tracingStart(settings: BindingTracing): BindingTracingPr
 
 /** The counters of the current exporter, as JSON; nothing without one. */
 export declare function tracingStats(): string | null
+
+/** Ends it with its tree. */
+export declare function trackedEnd(token: number, id: number, graceMs?: number | undefined | null): void
 
 /** The version of the crate the addon was built from; the facade refuses another one. */
 export declare function version(): string

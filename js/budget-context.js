@@ -7,6 +7,7 @@
  */
 
 const { PlimsollError } = require('./errors.js')
+const { nativeGroup } = require('./native-group.js')
 
 /** Registered cleanups a context may have; a call with more has lost count of what it starts. */
 const MOST_SCOPES = 256
@@ -17,12 +18,18 @@ const MOST_SCOPES = 256
  * @typedef {object} ContextOwner
  * @property {(context: WorkerCallContext, success: boolean, error?: unknown) => void} releaseSlot
  */
-/** @typedef {(call: number, pid: number, register: boolean) => number} RegisterProcess */
+/**
+ * What a call has ended with it, in the core: 0, or why not.
+ *
+ * @typedef {object} Registry
+ * @property {(call: number, pid: number, register: boolean) => number} process
+ * @property {(call: number, group: number) => number} scope
+ */
 
 class WorkerCallContext {
   #owner
   #call
-  #register
+  #registry
   #released = false
   /** Whether its time was over; its holder need not know that when it releases it. */
   #unclaimed = false
@@ -33,7 +40,7 @@ class WorkerCallContext {
 
   /**
    * @param {ContextOwner} owner
-   * @param {RegisterProcess} register
+   * @param {Registry} registry
    * @param {number} call its number in the core
    * @param {string} id
    * @param {string} taskId
@@ -43,9 +50,9 @@ class WorkerCallContext {
    * @param {import('./span.js').SpanHandle | null} span
    * @param {unknown} metadata
    */
-  constructor(owner, register, call, id, taskId, lane, startedAtMs, timeoutMs, span, metadata) {
+  constructor(owner, registry, call, id, taskId, lane, startedAtMs, timeoutMs, span, metadata) {
     this.#owner = owner
-    this.#register = register
+    this.#registry = registry
     this.#call = call
     this.id = id
     this.taskId = taskId
@@ -79,10 +86,10 @@ class WorkerCallContext {
     this.#mustRun('registerProcess')
     // The number of a child that has ended may be another's by now.
     if (hasExited(child)) throw processError(GONE, Number(pid))
-    const outcome = this.#register(this.#call, Number(pid), true)
+    const outcome = this.#registry.process(this.#call, Number(pid), true)
     if (outcome !== 0) throw processError(outcome, Number(pid))
     if (typeof child === 'object' && typeof child.once === 'function') {
-      child.once('exit', () => this.#register(this.#call, Number(pid), false))
+      child.once('exit', () => this.#registry.process(this.#call, Number(pid), false))
     }
   }
 
@@ -97,9 +104,10 @@ class WorkerCallContext {
     }
     this.#mustRun('registerScope')
     this.#scopes ??= new Set()
-    if (this.#scopes.size >= MOST_SCOPES) {
-      throw new PlimsollError(`a call registers at most ${MOST_SCOPES} scopes`, { code: 'ERR_PLIMSOLL_OVERFLOW' })
-    }
+    if (this.#scopes.size >= MOST_SCOPES) throw scopeError(TOO_MANY)
+    const group = nativeGroup(scope)
+    const outcome = group === 0 ? 0 : this.#registry.scope(this.#call, group)
+    if (outcome !== 0) throw scopeError(outcome)
     this.#scopes.add(scope)
     return scope
   }
@@ -168,8 +176,15 @@ function hasExited(child) {
   return typeof child === 'object' && (typeof child.exitCode === 'number' || typeof child.signalCode === 'string')
 }
 
-/** What registering answers for a process that is not there. */
+/** What registering answers: as many are registered as may; there is no such process. */
+const TOO_MANY = 2
 const GONE = 3
+
+/** @param {number} outcome */
+function scopeError(outcome) {
+  if (outcome !== TOO_MANY) return new PlimsollError('the call has ended', { code: 'ERR_PLIMSOLL_CLOSED' })
+  return new PlimsollError(`a call registers at most ${MOST_SCOPES} scopes`, { code: 'ERR_PLIMSOLL_OVERFLOW' })
+}
 
 /**
  * @param {number} outcome
@@ -179,7 +194,7 @@ function processError(outcome, pid) {
   switch (outcome) {
     case 1:
       return new PlimsollError('the call has ended', { code: 'ERR_PLIMSOLL_CLOSED' })
-    case 2:
+    case TOO_MANY:
       return new PlimsollError('a call registers at most 64 processes: register the parent, its descendants are ended with it', { code: 'ERR_PLIMSOLL_OVERFLOW' })
     case GONE:
       return new PlimsollError(`there is no process ${pid}`, { code: 'ERR_PLIMSOLL_ABSENT' })

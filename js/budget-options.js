@@ -4,6 +4,7 @@
 const path = require('node:path')
 const { readConfig } = require('./config.js')
 const { PlimsollConfigError, quote } = require('./errors.js')
+const { LOGGER_OPTION } = require('./logger.js')
 
 /** Longest name of a lane, a kind or a task, in UTF-16 units. */
 const LONGEST_NAME = 256
@@ -188,15 +189,7 @@ const BUDGET_OPTIONS = {
   breaker: group('breaker', BREAKER_OPTIONS, undefined),
   adaptiveTimeout: group('adaptiveTimeout', ADAPTIVE_TIMEOUT_OPTIONS, true),
   shared: { type: 'string', default: undefined },
-  logger: {
-    type: 'custom',
-    default: undefined,
-    allowed: 'an object with log(level, data), such as a TelemetryManager',
-    read: (value) => {
-      if (typeof (/** @type {any} */ (value)?.log) !== 'function') throw new TypeError('no log()')
-      return value
-    },
-  },
+  logger: LOGGER_OPTION,
   onTimeout: { type: 'function', default: undefined },
 }
 

@@ -87,7 +87,7 @@ class ResourceBudgetManager {
   #number
   #prefix
   #ids
-  #register
+  #registry
   #logger
   #serial = 0
   /** @type {Map<string, number>} */
@@ -129,8 +129,10 @@ class ResourceBudgetManager {
       const ids = native.spanIds(seed, serial)
       return { traceId: ids.slice(0, 32), spanId: ids.slice(32) }
     }
-    this.#register = (/** @type {number} */ call, /** @type {number} */ pid, /** @type {boolean} */ register) =>
-      native.budgetProcess(number, call, pid, register)
+    this.#registry = {
+      process: (/** @type {number} */ call, /** @type {number} */ pid, /** @type {boolean} */ register) => native.budgetProcess(number, call, pid, register),
+      scope: (/** @type {number} */ call, /** @type {number} */ group) => native.budgetScope(number, call, group, true),
+    }
     this.#forgotten = new ForgottenContexts((held) => collected(self.deref(), held))
     this.#waiting = this.#queue()
     collectedManagers.register(this, number)
@@ -203,7 +205,7 @@ class ResourceBudgetManager {
       this.#native.budgetSetParent(this.#number, call, parent.traceId, parent.spanId)
     }
     const timeout = Number.isNaN(timeoutMs) ? this.#native.budgetTimeout(this.#number, call) : timeoutMs
-    const context = new WorkerCallContext(this, this.#register, call, this.#prefix + serial, taskId, lane, readAt, timeout, span, metadata)
+    const context = new WorkerCallContext(this, this.#registry, call, this.#prefix + serial, taskId, lane, readAt, timeout, span, metadata)
     this.#forgotten.add(context)
     if (this.#logger.hears('info')) {
       this.#logger.log('info', 'slot acquired', { ...COMPONENT, callId: context.id, taskId, lane, timeoutMs: timeout })

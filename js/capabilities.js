@@ -18,6 +18,17 @@ function capabilities() {
     libc: libcFamily(),
     node: process.versions.node,
     ring: /** @type {'mmap'} */ (binding.ringKind()),
+    processes: processes(/** @type {any} */ (binding.processReach())),
+  }
+}
+
+/** @param {'subreaper' | 'group' | 'none'} reach */
+function processes(reach) {
+  return {
+    commands: reach !== 'none',
+    descendants: /** @type {'all' | 'group' | 'none'} */ (reach === 'subreaper' ? 'all' : reach),
+    afterOwnerDeath: reach !== 'none',
+    provenIdentity: reach === 'subreaper',
   }
 }
 

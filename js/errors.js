@@ -18,16 +18,40 @@ const ERROR_CODES = Object.freeze({
   ERR_PLIMSOLL_LIMIT: 'a call was not let in: a lane, the process, a quota or memory is full',
   ERR_PLIMSOLL_TIMEOUT: 'a call was ended because its time was over',
   ERR_PLIMSOLL_STATE: 'a method was called before the one it needs',
+  ERR_PLIMSOLL_COMMAND: 'a command failed, could not be run, or was ended',
+  ERR_PLIMSOLL_WORKER: 'a worker of a pool died before it answered, or none could be started',
+  ERR_PLIMSOLL_CANCELLED: 'a request to a pool was cancelled',
+  ERR_PLIMSOLL_PROTOCOL: 'a worker of a pool answered in another form than its protocol has',
+  ERR_PLIMSOLL_REMOTE: 'a worker of a pool answered with an error of its own',
   ERR_PLIMSOLL_UNSUPPORTED_SEGMENT: 'the file for shared lanes is of another version, or not ours; it was left alone',
   ERR_PLIMSOLL_SEGMENT_FULL: 'the file for shared lanes has no room for another process or lane',
+  ERR_PLIMSOLL_CLEANUP: 'a scope has ended, but not everything in it could be released',
   ERR_PLIMSOLL_EXPORT: 'a collector cannot be reached or is busy; the spans are sent again',
   ERR_PLIMSOLL_EXPORT_REJECTED: 'a collector refused spans for good; they were dropped',
   ERR_PLIMSOLL_INTERNAL: 'a fault of Plimsoll itself was caught; the work goes on',
   ERR_PLIMSOLL_UNSUPPORTED_RING: 'a ring file is of another version, or not ours; it was left alone',
+  ERR_PLIMSOLL_PLATFORM: 'this system has no way to do what was asked',
   ERR_PLIMSOLL_NATIVE: 'the native addon could not be loaded',
 })
 
 /** @typedef {keyof typeof ERROR_CODES} ErrorCode */
+
+/**
+ * @typedef {object} ProcessFailure what is known of a command that failed
+ * @property {string} command with its arguments, in one line
+ * @property {number | null} exitCode
+ * @property {string | null} signal the name of the signal that ended it
+ * @property {string | Buffer} stdout
+ * @property {string | Buffer} stderr
+ * @property {boolean} timedOut
+ * @property {boolean} aborted
+ * @property {string | null} errno the name of the system's error, e.g. `ENOENT`
+ * @property {string | null} syscall what the system was asked for, e.g. `spawn ruff`
+ * @property {number | null} pid
+ * @property {number} durationMs
+ * @property {unknown} cause
+ * @property {'ERR_PLIMSOLL_NATIVE'} [code] instead of `ERR_PLIMSOLL_COMMAND`: the keeper cannot be started
+ */
 
 /**
  * Sets a property the way the language sets `message`: there, but not in enumerations.
@@ -93,6 +117,70 @@ class WorkerCallTimeoutError extends PlimsollError {
 }
 defineHidden(WorkerCallTimeoutError.prototype, 'name', 'WorkerCallTimeoutError')
 
+const MOST_SHOWN = 3
+const LONGEST_SHOWN = 300
+
+/** A scope, or a manager, that has ended without everything in it being released. */
+class ScopeCleanupError extends PlimsollError {
+  /**
+   * @param {string} what e.g. `the scope "name"`
+   * @param {readonly unknown[]} errors at least one
+   */
+  constructor(what, errors) {
+    const shown = errors.slice(0, MOST_SHOWN).map((error) => messageOf(error).slice(0, LONGEST_SHOWN)).join('; ')
+    const more = errors.length > MOST_SHOWN ? `; and ${errors.length - MOST_SHOWN} more` : ''
+    super(`${what} has ended, but ${errors.length} of its releases failed: ${shown}${more}`, { code: 'ERR_PLIMSOLL_CLEANUP', cause: errors[0] })
+    /** What went wrong, in the order in which it did. */
+    this.errors = errors
+  }
+}
+defineHidden(ScopeCleanupError.prototype, 'name', 'ScopeCleanupError')
+
+/** @param {unknown} error */
+function messageOf(error) {
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'an error that cannot be shown'
+  }
+}
+/** A command that failed, could not be run, or was ended. */
+class ProcessError extends PlimsollError {
+  /**
+   * @param {string} message starts with `Command failed: `
+   * @param {ProcessFailure} failure
+   */
+  constructor(message, failure) {
+    super(message, { code: failure.code ?? 'ERR_PLIMSOLL_COMMAND', cause: failure.cause })
+    this.command = failure.command
+    this.exitCode = failure.exitCode
+    this.signal = failure.signal
+    this.stdout = failure.stdout
+    this.stderr = failure.stderr
+    this.timedOut = failure.timedOut
+    this.aborted = failure.aborted
+    this.errno = failure.errno
+    this.syscall = failure.syscall
+    this.pid = failure.pid
+    this.durationMs = failure.durationMs
+  }
+}
+defineHidden(ProcessError.prototype, 'name', 'ProcessError')
+
+/** An error that a worker of a pool answered with, as JSON-RPC 2.0 has them. */
+class RemoteError extends PlimsollError {
+  /**
+   * @param {string} message the worker's own
+   * @param {{ remoteCode: number, data?: unknown }} answer
+   */
+  constructor(message, { remoteCode, data }) {
+    super(message, { code: 'ERR_PLIMSOLL_REMOTE' })
+    this.remoteCode = remoteCode
+    this.data = data
+  }
+}
+defineHidden(RemoteError.prototype, 'name', 'RemoteError')
+
 /** An option that was refused at construction. */
 class PlimsollConfigError extends TypeError {
   /**
@@ -151,4 +239,7 @@ function quote(text) {
   return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text)
 }
 
-module.exports = { ERROR_CODES, PlimsollError, PlimsollConfigError, ResourceLimitError, WorkerCallTimeoutError, quote }
+module.exports = {
+  ERROR_CODES, PlimsollError, PlimsollConfigError, ProcessError, RemoteError, ResourceLimitError, ScopeCleanupError, WorkerCallTimeoutError,
+  messageOf, quote,
+}

@@ -10,6 +10,8 @@
  * were left out. At most 256 messages are told apart.
  */
 
+const { messageOf } = require('./errors.js')
+
 const LEVELS = Object.freeze({ debug: 0, info: 1, warn: 2, error: 3 })
 const QUIET_MS = 1000
 const MOST_MESSAGES = 256
@@ -41,18 +43,6 @@ class StandardErrorSink {
 }
 
 const standardError = new StandardErrorSink()
-
-/**
- * @param {unknown} error whatever was thrown
- * @returns {string}
- */
-function messageOf(error) {
-  try {
-    return String(error instanceof Error ? error.message : error)
-  } catch {
-    return 'an error that cannot be shown'
-  }
-}
 
 class Logger {
   /** @type {LogSink} */
@@ -104,4 +94,15 @@ class Logger {
   }
 }
 
-module.exports = { Logger, messageOf }
+/** The option of managers that names their sink. @type {import('./config.js').Option} */
+const LOGGER_OPTION = {
+  type: 'custom',
+  default: undefined,
+  allowed: 'an object with log(level, data), such as a TelemetryManager',
+  read: (value) => {
+    if (typeof (/** @type {any} */ (value)?.log) !== 'function') throw new TypeError('no log()')
+    return value
+  },
+}
+
+module.exports = { LOGGER_OPTION, Logger, messageOf }

@@ -5,6 +5,8 @@
  * Plain Node, no dependency: the script that builds the addon from source uses it too.
  */
 
+const path = require('node:path')
+
 /**
  * The C library Node runs on, as npm's `libc` field names it.
  *
@@ -63,4 +65,26 @@ function describePlatform() {
   return parts.join(', ')
 }
 
-module.exports = { libcFamily, platformTriple, describePlatform }
+/** @type {string | undefined} */
+let addon
+
+/**
+ * The addon that is loaded, from the list of Node's report: whichever package it came from.
+ *
+ * @returns {string | undefined} its path
+ */
+function loadedAddon() {
+  if (addon !== undefined) return addon
+  const report = /** @type {NodeJS.ProcessReport & { excludeNetwork?: boolean }} */ (process.report)
+  const before = report.excludeNetwork
+  report.excludeNetwork = true
+  try {
+    const { sharedObjects } = /** @type {{ sharedObjects?: string[] }} */ (report.getReport())
+    addon = sharedObjects?.find((file) => /^plimsoll[^/\\]*\.node$/.test(path.basename(file)))
+    return addon
+  } finally {
+    if (before !== undefined) report.excludeNetwork = before
+  }
+}
+
+module.exports = { libcFamily, platformTriple, describePlatform, loadedAddon }

@@ -119,6 +119,7 @@ const optionsOf = (load) => {
 describe.each([
   ['TelemetryConfig', () => require('../../js/telemetry.js').TelemetryManager],
   ['ErrorAnalysisConfig', () => require('../../js/analysis.js').ErrorAnalysisWorker],
+  ['ResourceLifecycleConfig', () => require('../../js/lifecycle.js').ResourceLifecycleManager],
 ])('%s', (config, load) => {
   const options = optionsOf(load)
   const members = named(ts.SyntaxKind.InterfaceDeclaration, config).members

@@ -5,7 +5,10 @@ import {
   PlimsollConfigError,
   PlimsollError,
   ResourceBudgetManager,
+  ResourceLifecycleManager,
   ResourceLimitError,
+  ResourceScope,
+  ScopeCleanupError,
   SpanHandle,
   TelemetryManager,
   Tracing,
@@ -14,9 +17,12 @@ import {
   capabilities,
   createBatchWorkerCallWrapper,
   getResourceBudgetManager,
+  getResourceLifecycleManager,
   initTracing,
   resetResourceBudgetManager,
+  resetResourceLifecycleManager,
   withRequestScope,
+  withScope,
   withWorkerCallObservability,
   withWorkerCallObservabilitySync,
   type AnalysisStatistics,
@@ -28,12 +34,15 @@ import {
   type FailurePattern,
   type FailureType,
   type Lane,
+  type LeakReport,
+  type LeakSuspect,
   type LogLevel,
   type PlimsollErrorCode,
   type RedactConfig,
   type Rejection,
   type RejectionReason,
   type ResourceBudgetConfig,
+  type ResourceLifecycleConfig,
   type TelemetryChild,
   type TelemetryConfig,
   type TelemetryStats,
@@ -291,3 +300,83 @@ const lastCode: PlimsollErrorCode | undefined = tracing.stats()?.otlp?.lastError
 void lastCode
 // @ts-expect-error no such exporter
 initTracing({ exporter: 'zipkin' })
+
+const lifecycleConfig: Required<ResourceLifecycleConfig> = {
+  maxListeners: 50,
+  maxProcesses: 20,
+  maxTempFiles: 100,
+  releaseTimeoutMs: 5000,
+  suspectAgeMs: 300_000,
+  growthSamples: 10,
+  codex: { max: 2 },
+  logger: telemetry,
+  onError: (error) => error.code satisfies PlimsollErrorCode,
+}
+const lifecycle = new ResourceLifecycleManager(lifecycleConfig)
+new ResourceLifecycleManager()
+// @ts-expect-error misspelt
+new ResourceLifecycleManager({ maxListener: 1 })
+// @ts-expect-error comes from withScope() and scope() alone
+new ResourceScope()
+const seven = await lifecycle.withScope(async (scope) => {
+  same<Same<typeof scope, ResourceScope>>()
+  return 7
+})
+same<Same<typeof seven, number>>()
+const word = await withScope((scope) => scope.name ?? 'text', { name: 'work' })
+same<Same<typeof word, string>>()
+// @ts-expect-error a function
+await withScope(Promise.resolve())
+
+declare const target: { addEventListener(type: string, listener: (event: object) => void): void; removeEventListener(type: string, listener: (event: object) => void): void }
+declare const emitter: { on(event: string, handler: (...args: unknown[]) => void): unknown; off(event: string, handler: (...args: unknown[]) => void): unknown }
+async function scopes() {
+  await using scope = lifecycle.scope({ name: 'scope' })
+  scope.on(emitter, 'data', (chunk: string) => chunk.length).once(target, 'abort', { handleEvent: () => {} }).on(stop, 'abort', () => {})
+  // @ts-expect-error no handler
+  scope.on(emitter, 'data')
+  scope.trackProcess({ pid: 7 }, 'ruff', ['check'])
+  scope.trackTempFile('/tmp/x', 'purpose')
+  scope.trackTempFile('/tmp/x', 'purpose', 'directory')
+  // @ts-expect-error why is needed
+  scope.trackTempFile('/tmp/x')
+  const stream = scope.trackStream({ destroy() {}, name: 'stream' })
+  same<Same<typeof stream.name, string>>()
+  scope.defer(async () => {})
+  const used = scope.use({ close() {}, size: 1 })
+  same<Same<typeof used.size, number>>()
+  scope.use(null)
+  // @ts-expect-error nothing to call
+  scope.use({ size: 1 })
+  same<Same<ReturnType<typeof scope.setTimeout>, NodeJS.Timeout>>()
+  scope.setInterval((text: string) => text.length, 5, 'text')
+  // @ts-expect-error text is needed
+  scope.setInterval((text: string) => text.length, 5, 7)
+  same<Same<typeof scope.signal, AbortSignal>>()
+  await using inner = scope.scope()
+  const path: string = await inner.createTempFile('prefix', 'purpose', { directory: '/tmp' })
+  await inner.createTempDirectory('prefix', path)
+  const { stdout } = await inner.exec('ruff', ['check'], { timeout: 5 })
+  same<Same<typeof stdout, string>>()
+  const bytes = await inner.exec('ruff', [], { encoding: 'buffer' })
+  same<Same<typeof bytes.stdout, Uint8Array>>()
+  inner.spawn('ruff').kill('SIGTERM')
+  return [scope.name, scope.ended]
+}
+void scopes
+
+lifecycle.trackListener(emitter, 'data', () => {})
+lifecycle.removeListener(target, 'abort', () => {})
+same<Same<ReturnType<typeof lifecycle.getStatistics>, { listeners: number; processes: number; tempFiles: number }>>()
+same<Same<ReturnType<typeof lifecycle.checkForLeaks>, { hasLeaks: boolean; warnings: string[] }>>()
+same<Same<ReturnType<typeof lifecycle.leakReport>, LeakReport>>()
+const suspects: LeakSuspect[] = lifecycle.leakReport().suspects
+suspects.map(({ origin }) => origin?.[0])
+const deletedFiles: number = await lifecycle.cleanupOldTempFiles()
+void deletedFiles
+lifecycle.scopes.open.toFixed()
+// @ts-expect-error counted by the manager alone
+lifecycle.scopes = {}
+same<Same<ReturnType<typeof getResourceLifecycleManager>, ResourceLifecycleManager>>()
+same<Same<ReturnType<typeof resetResourceLifecycleManager>, Promise<void>>>()
+same<Same<ScopeCleanupError['errors'], readonly unknown[]>>()
