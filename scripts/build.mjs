@@ -1,17 +1,19 @@
-// Builds the native addon for this machine into js/, then prints its size and how long it takes to
-// load. In a clone @napi-rs/cli does it and also writes the loader and its types; in an installed
-// package, which has neither the CLI nor a reason to keep build output, cargo alone does, in a
-// temporary directory unless CARGO_TARGET_DIR names one.
+// Builds the native addon and the keeper for this machine into js/, then prints their sizes and how
+// long the addon takes to load. In a clone @napi-rs/cli does it and also writes the loader and its
+// types; in an installed package, which has neither the CLI nor a reason to keep build output, cargo
+// alone does, in a temporary directory unless CARGO_TARGET_DIR names one. Either is one run of cargo:
+// the keeper is compiled after the addon, from the few modules it needs, in some seconds.
 //
 //   node scripts/build.mjs                     this machine
 //   node scripts/build.mjs --target <triple>   cross build; further arguments go to `napi build`
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { KEEPER, addonFile, keeperFile, platformOf } from './targets.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const require = createRequire(import.meta.url)
@@ -21,7 +23,7 @@ const LIBRARY = { win32: 'plimsoll.dll', darwin: 'libplimsoll.dylib' }[process.p
 const LOADS_MEASURED = 7
 
 const extra = process.argv.slice(2)
-const addon = path.join(root, 'js', `plimsoll.${platformTriple()}.node`)
+const addon = path.join(root, 'js', addonFile(platformTriple()))
 
 try {
   requireCargo()
@@ -62,7 +64,19 @@ function findNapiCli() {
 function buildWithNapiCli(cli) {
   const output = ['--platform', '--release', '--output-dir', 'js', '--js', 'binding.cjs', '--dts', 'binding.d.ts']
   // Without the cache off, types of functions that were removed stay in binding.d.ts.
-  run(process.execPath, [cli, 'build', ...output, '--no-dts-cache', ...extra])
+  const asked = extra.indexOf('--target')
+  const triple = asked === -1 ? rustHost() : extra[asked + 1]
+  run(process.execPath, [cli, 'build', ...output, '--no-dts-cache', ...extra, ...(asked === -1 ? ['--target', triple] : [])])
+  installKeeper(path.join(targetDirectory(), triple, 'release'), platformOf(triple).name)
+}
+
+/** @returns {string} where cargo puts what it builds in the clone */
+function targetDirectory() {
+  const { status, stdout } = spawnSync('cargo', ['metadata', '--format-version', '1', '--no-deps'], {
+    cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  if (status !== 0) throw new Error('cargo does not tell its target directory')
+  return JSON.parse(stdout).target_directory
 }
 
 function buildWithCargo() {
@@ -71,15 +85,28 @@ function buildWithCargo() {
   try {
     // Named, so that the place of the output does not depend on what cargo's configuration says.
     const triple = rustHost()
-    const args = ['build', '--release', '--locked', '--lib', '--target', triple, '--target-dir', target]
+    const args = ['build', '--release', '--locked', '--target', triple, '--target-dir', target]
     run('cargo', args, buildEnvironment())
-    // Renamed into place: a process that has the old addon mapped keeps it whole.
-    const fresh = `${addon}.${process.pid}.tmp`
-    copyFileSync(path.join(target, triple, 'release', LIBRARY), fresh)
-    renameSync(fresh, addon)
+    const built = path.join(target, triple, 'release')
+    install(path.join(built, LIBRARY), addon)
+    installKeeper(built, platformTriple())
   } finally {
     if (!kept) rmSync(target, { recursive: true, force: true })
   }
+}
+
+/** @param {string} built the directory it was built in @param {string} platform */
+function installKeeper(built, platform) {
+  const file = keeperFile(platform)
+  if (file !== undefined) install(path.join(built, KEEPER), path.join(root, 'js', file))
+}
+
+/** Renamed into place: a process that has the old file mapped, or runs it, keeps it whole. */
+function install(built, file) {
+  const fresh = `${file}.${process.pid}.tmp`
+  copyFileSync(built, fresh)
+  chmodSync(fresh, 0o755)
+  renameSync(fresh, file)
 }
 
 /** @returns {string} the target triple of the installed Rust, e.g. x86_64-unknown-linux-gnu */
@@ -116,8 +143,10 @@ function report() {
   })
   const [required, loaded] = [0, 1].map((part) => median(loads.map((load) => load[part])).toFixed(1))
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-  const megabytes = (statSync(addon).size / 1e6).toFixed(2)
-  console.log(`plimsoll ${version}: ${path.relative(root, addon)} has ${megabytes} MB`)
+  const keeper = keeperFile(platformTriple())
+  const files = [addon, ...(keeper === undefined ? [] : [path.join(root, 'js', keeper)])]
+  const sizes = files.map((file) => `${path.relative(root, file)} has ${(statSync(file).size / 1e6).toFixed(2)} MB`)
+  console.log(`plimsoll ${version}: ${sizes.join(', ')}`)
   console.log(`require takes ${required} ms, loading the addon ${loaded} ms (medians of ${LOADS_MEASURED} processes)`)
 }
 

@@ -1,41 +1,24 @@
 // The platform packages under npm/: one a target of package.json's `napi.targets`, holding nothing
-// but the addon for that platform.
+// but the addon for that platform and its keeper.
 //
 //   node scripts/platform-packages.mjs                    writes npm/<platform>/package.json
 //   node scripts/platform-packages.mjs --check            fails if what is there differs
-//   node scripts/platform-packages.mjs --release <dir>    moves the addons built by CI from <dir> into
-//       their packages, fails unless there is one for every platform, and makes the main package
+//   node scripts/platform-packages.mjs --release <dir>    moves what CI has built from <dir> into its
+//       packages, fails unless there is all of it for every platform, and makes the main package
 //       depend on them; only the release workflow does this, and never commits it
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { addonFile, binaryFiles, keeperFile, platformOf } from './targets.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const manifestFile = path.join(root, 'package.json')
 const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'))
 
-const PROCESSORS = { x86_64: 'x64', aarch64: 'arm64' }
-const SYSTEMS = {
-  'unknown-linux-gnu': { os: 'linux', abi: 'gnu', libc: 'glibc' },
-  'unknown-linux-musl': { os: 'linux', abi: 'musl', libc: 'musl' },
-  'apple-darwin': { os: 'darwin' },
-  'pc-windows-msvc': { os: 'win32', abi: 'msvc' },
-}
-
-/** @param {string} target a Rust target triple */
-function platformOf(target) {
-  const [processor] = target.split('-')
-  const { os, abi, libc } = SYSTEMS[target.slice(processor.length + 1)] ?? {}
-  const cpu = PROCESSORS[processor]
-  if (!os || !cpu) throw new Error(`package.json names a target this script does not know: ${target}`)
-  return { target, name: [os, cpu, abi].filter(Boolean).join('-'), os, cpu, libc }
-}
-
 /** The files of one platform package, by name. */
 function filesOf({ target, name, os, cpu, libc }) {
   const { version, license, repository, engines } = manifest
-  const addon = `plimsoll.${name}.node`
   const description = {
     name: `plimsoll-${name}`,
     version,
@@ -46,14 +29,19 @@ function filesOf({ target, name, os, cpu, libc }) {
     os: [os],
     cpu: [cpu],
     ...(libc && { libc: [libc] }),
-    main: addon,
-    files: [addon],
+    main: addonFile(name),
+    files: binaryFiles(name),
     publishConfig: { access: 'public', provenance: true },
   }
   return {
     'package.json': `${JSON.stringify(description, null, 2)}\n`,
-    'README.md': `# plimsoll-${name}\n\nThe native addon of [plimsoll](https://www.npmjs.com/package/plimsoll) for \`${target}\`.\n`,
+    'README.md': `# plimsoll-${name}\n\n${contentsOf(name)} of [plimsoll](https://www.npmjs.com/package/plimsoll) for \`${target}\`.\n`,
   }
+}
+
+/** @param {string} name */
+function contentsOf(name) {
+  return keeperFile(name) === undefined ? 'The native addon' : 'The native addon and the keeper of child processes'
 }
 
 const directoryOf = (platform) => path.join(root, 'npm', platform.name)
@@ -89,11 +77,16 @@ function versionDifferences() {
 /** @param {string} artifacts */
 function release(artifacts) {
   const found = readdirSync(artifacts, { recursive: true }).map((name) => path.join(artifacts, name))
-  const addonOf = ({ name }) => found.find((file) => path.basename(file) === `plimsoll.${name}.node`)
-  const missing = platforms.filter((platform) => !addonOf(platform))
-  if (missing.length > 0) throw new Error(`no addon for ${missing.map(({ name }) => name).join(', ')} in ${artifacts}`)
+  const placeOf = (name) => found.find((file) => path.basename(file) === name)
+  const missing = platforms.flatMap(({ name }) => binaryFiles(name)).filter((name) => placeOf(name) === undefined)
+  if (missing.length > 0) throw new Error(`no ${missing.join(', ')} in ${artifacts}`)
   for (const platform of platforms) {
-    copyFileSync(addonOf(platform), path.join(directoryOf(platform), `plimsoll.${platform.name}.node`))
+    for (const name of binaryFiles(platform.name)) {
+      const target = path.join(directoryOf(platform), name)
+      copyFileSync(placeOf(name), target)
+      // Artefacts of CI come without their permissions; npm packs the ones a file has.
+      chmodSync(target, name === keeperFile(platform.name) ? 0o755 : 0o644)
+    }
     copyFileSync(path.join(root, 'LICENSE'), path.join(directoryOf(platform), 'LICENSE'))
   }
   const optionalDependencies = Object.fromEntries(platforms.map(({ name }) => [`plimsoll-${name}`, manifest.version]))

@@ -1,8 +1,8 @@
-// Makes a clone ready to run: npm packages installed, native addon built. Does only what is missing,
+// Makes a clone ready to run: npm packages installed, native addon and keeper built. Does only what is missing,
 // so `npm test` and `npm run demo` call it every time. Node built-ins alone: it runs before the
 // install. Two runs at once take turns.
 //
-//   node scripts/setup.mjs                  packages and addon
+//   node scripts/setup.mjs                  packages, addon and keeper
 //   node scripts/setup.mjs --dependencies   packages alone
 
 import { spawnSync } from 'node:child_process'
@@ -10,6 +10,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, stat
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { binaryFiles } from './targets.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const { platformTriple } = createRequire(import.meta.url)('../js/platform.js')
@@ -28,10 +29,10 @@ function ensureDependencies() {
   run('Installing npm packages', 'npm', ['ci'])
 }
 
-/** Builds the native addon unless it is newer than everything it is built from. */
-function ensureAddon() {
-  const addon = modifiedAt(path.join(root, 'js', `plimsoll.${platformTriple()}.node`))
-  if (SOURCES.every((source) => newestUnder(path.join(root, source)) < addon)) return
+/** Builds addon and keeper unless both are newer than everything they are built from. */
+function ensureBinaries() {
+  const oldest = Math.min(...binaryFiles(platformTriple()).map((file) => modifiedAt(path.join(root, 'js', file))))
+  if (SOURCES.every((source) => newestUnder(path.join(root, source)) < oldest)) return
   run('Building the native addon (about two minutes the first time)', 'npm', ['run', 'build'])
 }
 
@@ -101,6 +102,6 @@ function isOwnerDead() {
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   alone(() => {
     ensureDependencies()
-    if (!process.argv.includes('--dependencies')) ensureAddon()
+    if (!process.argv.includes('--dependencies')) ensureBinaries()
   })
 }

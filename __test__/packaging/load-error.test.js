@@ -14,7 +14,8 @@ let copy
 beforeEach(() => {
   copy = mkdtempSync(path.join(tmpdir(), 'plimsoll-load-'))
   for (const name of ['index.js', 'js', 'package.json']) {
-    cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true, filter: (file) => !file.endsWith('.node') })
+    const filter = (file) => !file.endsWith('.node') && !path.basename(file).startsWith('plimsoll-keeper.')
+    cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true, filter })
   }
 })
 afterEach(() => rmSync(copy, { recursive: true, force: true }))

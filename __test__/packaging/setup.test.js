@@ -11,6 +11,7 @@ const { platformTriple } = require('../../js/platform.js')
 const ROOT = path.resolve(__dirname, '../..')
 const LOCK = 'target/.setup.lock'
 const ADDON = `js/plimsoll.${platformTriple()}.node`
+const KEEPER = `js/plimsoll-keeper.${platformTriple()}`
 const PAST = new Date('2020-01-01T00:00:00Z')
 
 // What is pretended is a shell script.
@@ -21,7 +22,7 @@ let clone
 beforeEach(() => {
   clone = mkdtempSync(path.join(tmpdir(), 'plimsoll-setup-'))
   for (const directory of ['js', 'scripts', 'src', 'bin', 'target']) mkdirSync(path.join(clone, directory))
-  for (const file of ['scripts/setup.mjs', 'js/platform.js']) cpSync(path.join(ROOT, file), path.join(clone, file))
+  for (const file of ['scripts/setup.mjs', 'scripts/targets.mjs', 'js/platform.js']) cpSync(path.join(ROOT, file), path.join(clone, file))
   const sources = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs']
   for (const file of sources) {
     writeFileSync(path.join(clone, file), file === 'package.json' ? '{}' : '')
@@ -34,7 +35,7 @@ beforeEach(() => {
     while [ -e "${clone}/gate" ]; do sleep 0.02; done
     case "$1" in
       ci) mkdir -p node_modules && : > node_modules/.package-lock.json ;;
-      run) : > "${ADDON}" ;;
+      run) : > "${ADDON}"; : > "${KEEPER}" ;;
     esac`
   writeFileSync(path.join(clone, 'bin/npm'), npm, { mode: 0o755 })
 })
@@ -68,6 +69,18 @@ unixTest.each(['src/lib.rs', 'Cargo.toml', 'Cargo.lock', 'build.rs'])(`a changed
   touch(file)
   setup()
   expect(asked()).toEqual(['ci', 'run build', 'run build'])
+})
+
+unixTest.each([['addon', ADDON], ['keeper', KEEPER]])(`an %s that is missing or older than its sources is built again${suffix}`, (_, file) => {
+  setup()
+  rmSync(path.join(clone, file))
+  setup()
+  expect(asked()).toEqual(['ci', 'run build', 'run build'])
+  touch(file, PAST)
+  setup()
+  expect(asked()).toEqual(['ci', 'run build', 'run build', 'run build'])
+  setup()
+  expect(asked()).toHaveLength(4)
 })
 
 unixTest(`an install that was interrupted is repeated${suffix}`, () => {

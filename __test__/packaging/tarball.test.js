@@ -7,7 +7,7 @@
  */
 
 const { execFileSync, spawnSync } = require('node:child_process')
-const { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } = require('node:fs')
+const { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const path = require('node:path')
 const { platformTriple } = require('../../js/platform.js')
@@ -60,13 +60,13 @@ test('the tarball holds what runs and what builds', () => {
     expect.arrayContaining([
       'package.json', 'README.md', 'LICENSE', 'index.js', 'index.mjs', 'index.d.ts', 'index.d.mts',
       'js/binding.cjs', 'js/binding.d.ts', 'js/native.js', 'bin/plimsoll.js',
-      'Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs', 'scripts/build.mjs',
+      'Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs', 'src/bin/plimsoll-keeper.rs', 'scripts/build.mjs', 'scripts/targets.mjs',
     ]),
   )
 })
 
 test('the tarball holds no binary, no test and no development file', () => {
-  const stray = /\.node$|^(__test__|bench|examples|target|npm|node_modules|\.github|\.ci)\/|^package-lock/
+  const stray = /\.node$|^js\/plimsoll-keeper|^(__test__|bench|examples|target|npm|node_modules|\.github|\.ci)\/|^package-lock/
   expect(packedFiles().filter((file) => stray.test(file))).toEqual([])
 })
 
@@ -98,5 +98,10 @@ test('the command in the load error builds it, and it works under require, impor
 
   const addon = path.join(project, 'node_modules', 'plimsoll', 'js', `plimsoll.${platformTriple()}.node`)
   expect(existsSync(addon)).toBe(true)
+  if (process.platform !== 'win32') {
+    const keeper = path.join(path.dirname(addon), `plimsoll-keeper.${platformTriple()}`)
+    expect((statSync(keeper).mode & 0o777).toString(8)).toBe('755')
+  }
+  expect(readdirSync(path.dirname(addon)).filter((name) => name.endsWith('.tmp'))).toEqual([])
   expect(npm(['exec', '--no', '--', 'plimsoll', '--version'], { cwd: project }).trim()).toBe(packed.version)
 }, BUILD_DEADLINE_MS)
