@@ -10,7 +10,7 @@ const USAGE = 2
 test('help teaches with examples and states the exit codes', async () => {
   const commands = [
     ['compact', '--in-place'], ['tail', '--since'], ['recover', 'state/'], ['stats', '--json'],
-    ['analyze', '--format'], ['run', '--tee'], ['raw', '--lines'],
+    ['analyze', '--format'], ['run', '--tee'], ['raw', '--lines'], ['sweep', '--directory'],
   ]
   for (const [command, shown] of commands) {
     const { code, stdout, stderr } = await plimsoll([command, '--help'])
@@ -44,6 +44,9 @@ test('wrong usage is told on standard error, with exit code 2', async () => {
     ['compact', '--redact', 'a..b', 'a'],
     ['stats'],
     ['recover'],
+    ['sweep', 'an-argument'],
+    ['sweep', '--directory'],
+    ['sweep', '--no-such-option'],
   ]
   const directory = temporaryDirectory()
   for (const args of wrong) {

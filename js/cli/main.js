@@ -2,7 +2,7 @@
 /**
  * The command line: `plimsoll <command>`. Arguments in, exit code out; the work is native.
  *
- * Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done in part, something was damaged and is named; 130
+ * Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done in part, something was damaged or kept and is named; 130
  * interrupted (SIGINT), 143 terminated (SIGTERM). A reader that goes away (`plimsoll tail … | head`) is no
  * failure.
  */
@@ -23,7 +23,10 @@ Exit codes:
 /** @param {Terminal} terminal @param {(code: number) => void} end */
 function build(terminal, end) {
   const program = new Command('plimsoll')
-    .description('Reads, shrinks and repairs logs of plimsoll, and turns what failing tools print into a summary and a fix.')
+    .description(
+      'Reads, shrinks and repairs logs of plimsoll, turns what failing tools print into a summary and a fix, and ends what ' +
+        'dead programs left behind.',
+    )
     .version(version)
     .exitOverride()
     .enablePositionalOptions()
@@ -34,7 +37,7 @@ function build(terminal, end) {
     .showHelpAfterError('(plimsoll help <command> shows examples)')
     .addHelpText('after', EXIT_CODES)
 
-  for (const define of [defineCompact, defineTail, defineRecover, defineStats, defineAnalyze, defineRun, defineRaw]) {
+  for (const define of [defineCompact, defineTail, defineRecover, defineStats, defineAnalyze, defineRun, defineRaw, defineSweep]) {
     define(program, terminal, end)
   }
   return program
@@ -232,6 +235,43 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (ref, options) => end(await require('./raw.js').raw(terminal, ref, options)))
+}
+
+/** @param {Command} program @param {Terminal} terminal @param {(code: number) => void} end */
+function defineSweep(program, terminal, end) {
+  program
+    .command('sweep')
+    .summary('end the processes and remove the temporary files that dead programs left')
+    .description(
+      'Every program that starts processes or makes temporary files with ResourceLifecycleManager has a ledger of them. One ' +
+        'whose owner is dead is worked off here: processes that still are the same ones are killed with all their ' +
+        'descendants, temporary files and directories are removed, then the ledger itself. What a living program holds is ' +
+        'never touched. The next start of any program with Plimsoll does the same.',
+    )
+    .option(
+      '-d, --directory <directory>',
+      'the state directory (default: $PLIMSOLL_STATE_DIR, else plimsoll in $XDG_STATE_HOME or ~/.local/state)',
+    )
+    .option('--json', 'one JSON object instead of text', false)
+    .addHelpText(
+      'after',
+      `
+What cannot be removed, such as a file in a directory that was made read-only, stays in its ledger, is named, and is
+tried again by the next sweep. A sweep may be interrupted at any point and repeated.
+
+Examples:
+  plimsoll sweep                             after a crash, or from time to time
+  plimsoll sweep --json | jq '.kept[].path'
+  plimsoll sweep --directory /var/lib/orchestrator/state
+
+Exit codes:
+  0  done; there may have been nothing to do
+  1  failed
+  2  wrong usage
+  3  done in part: something could not be removed and is named
+`,
+    )
+    .action(async (options) => end(await require('./sweep.js').sweep(terminal, options)))
 }
 
 /** @param {string} text */
