@@ -25,6 +25,8 @@ const BENCHMARKS = {
   'budget-slots': 'budget/slots.mjs',
   'budget-memory': 'budget/memory.mjs',
   'analysis-hostile': 'analysis/hostile.mjs',
+  'lifecycle-spawn': 'lifecycle/spawn.mjs',
+  'lifecycle-pool': 'lifecycle/pool.mjs',
 }
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
